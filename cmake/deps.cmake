@@ -1,0 +1,26 @@
+# Third-party libraries, one interface target each: rivet_dep_<name>.
+# The static archive is preferred, so that the installed binary runs alone.
+function(rivet_dep name header)
+  add_library(rivet_dep_${name} INTERFACE)
+  find_path(RIVET_INC_${name} ${header} REQUIRED)
+  target_include_directories(rivet_dep_${name} SYSTEM INTERFACE ${RIVET_INC_${name}})
+  foreach(lib IN LISTS ARGN)
+    find_library(RIVET_LIB_${lib} NAMES lib${lib}.a ${lib} REQUIRED)
+    target_link_libraries(rivet_dep_${name} INTERFACE ${RIVET_LIB_${lib}})
+  endforeach()
+endfunction()
+
+rivet_dep(xxhash xxhash.h)
+rivet_dep(jansson jansson.h jansson)
+rivet_dep(yaml yaml.h yaml)
+rivet_dep(zstd zstd.h zstd)
+rivet_dep(snappy snappy-c.h snappy)
+rivet_dep(lz4 lz4.h lz4)
+rivet_dep(deflate libdeflate.h deflate)
+rivet_dep(z zlib.h z)
+rivet_dep(brotli brotli/decode.h brotlidec brotlicommon)
+rivet_dep(sqlite sqlite3.h sqlite3)
+target_link_libraries(rivet_dep_sqlite INTERFACE Threads::Threads ${CMAKE_DL_LIBS} m)
+# snappy is C++ inside
+target_link_options(rivet_dep_snappy INTERFACE -static-libstdc++ -static-libgcc)
+target_link_libraries(rivet_dep_snappy INTERFACE stdc++)
