@@ -1,0 +1,30 @@
+/* column/canonical.h: the one byte form of a value that checksums, row hashes and uniqueness
+ * share. Source: spec "types" section 10, design "parquet" section 5. Pure functions. */
+#ifndef RV_COLUMN_CANONICAL_H
+#define RV_COLUMN_CANONICAL_H
+
+#include "column/batch.h"
+#include "column/decimal.h"
+
+uint8_t rv_canonical_tag(rv_type t);
+/* A cell for hashing outside the builder (the Parquet reader, tests). Exactly one member is
+ * read, chosen by the type's layout. */
+typedef struct rv_cell {
+    bool null;
+    int64_t i64;     /* bool, ints, uint64 bit pattern, temporals */
+    double f64;      /* float32 widened exactly, float64 */
+    rv_i256 dec;     /* decimals */
+    rv_bytes bytes;  /* VAR kinds; uuid: 16 bytes */
+    const struct rv_cell *elems; /* list */
+    size_t n_elems;
+} rv_cell;
+/* Appends tag and canonical bytes (NULL: the tag 00 alone). */
+rv_status rv_canonical_append(rv_type t, const rv_cell *cell, rv_buf *out, rv_error *err) RV_MUST_USE;
+/* XXH3_64 of the same with seed = XXH3_64(column name). scratch is reused. */
+uint64_t rv_canonical_seed(rv_str column_name);
+rv_status rv_canonical_hash(rv_type t, const rv_cell *cell, uint64_t seed, rv_buf *scratch,
+                            uint64_t *out, rv_error *err) RV_MUST_USE;
+/* XXH3_128 over n cell hashes as little-endian u64. */
+rv_u128 rv_canonical_row(const uint64_t *cells, size_t n);
+
+#endif
