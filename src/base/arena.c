@@ -63,7 +63,7 @@ rv_status rv_arena_array(rv_arena *a, size_t count, size_t size, void *out_ptr, 
 
 rv_status rv_arena_str(rv_arena *a, rv_str s, rv_str *out, rv_error *err)
 {
-    char *copy;
+    char *copy = NULL;
     size_t size;
     if (!rv_add_size(s.len, 1, &size))
         return rv_fail_memory(err);
@@ -76,7 +76,7 @@ rv_status rv_arena_str(rv_arena *a, rv_str s, rv_str *out, rv_error *err)
 
 rv_status rv_arena_cstr(rv_arena *a, rv_str s, const char **out, rv_error *err)
 {
-    rv_str copy;
+    rv_str copy = {NULL, 0};
     RV_TRY(rv_arena_str(a, s, &copy, err));
     *out = copy.ptr;
     return RV_OK;
@@ -90,7 +90,7 @@ rv_status rv_arena_printf(rv_arena *a, const char **out, rv_error *err, const ch
     va_end(ap);
     if (n < 0)
         return rv_fail(err, RV_E_INTERNAL, "text cannot be formatted");
-    char *text;
+    char *text = NULL;
     RV_TRY(rv_arena_alloc(a, (size_t)n + 1, &text, err));
     va_start(ap, fmt);
     vsnprintf(text, (size_t)n + 1, fmt, ap);

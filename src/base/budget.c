@@ -47,8 +47,8 @@ void rv_budget_close(rv_budget *b)
  * one who waits for those very bytes. */
 static bool take_locked(rv_budget *b, uint64_t bytes)
 {
-    bool fits = b->used_bytes == 0 || (b->used_bytes <= b->total_bytes &&
-                                       bytes <= b->total_bytes - b->used_bytes);
+    bool fits = b->used_bytes == 0 ||
+                (b->used_bytes <= b->total_bytes && bytes <= b->total_bytes - b->used_bytes);
     if (fits)
         b->used_bytes += bytes;
     return fits;

@@ -22,6 +22,7 @@ static void copy_cut(char *out, size_t out_size, const char *s, size_t len)
 }
 
 /* Formats through a scratch buffer, so that the arguments may point into `out`. */
+RV_PRINTF(3, 0)
 static void format_cut(char *out, size_t out_size, const char *fmt, va_list ap)
 {
     char scratch[1024];
@@ -32,6 +33,7 @@ static void format_cut(char *out, size_t out_size, const char *fmt, va_list ap)
     copy_cut(out, out_size, scratch, len);
 }
 
+RV_PRINTF(4, 0)
 static void start_error(rv_error *err, rv_status code, const char *where, const char *fmt,
                         va_list ap)
 {
