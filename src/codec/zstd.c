@@ -1,0 +1,101 @@
+#define ZSTD_STATIC_LINKING_ONLY /* custom allocators */
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include "codec/codec_internal.h"
+
+#include "base/mem.h"
+
+static void *zstd_alloc(void *opaque, size_t size)
+{
+    (void)opaque;
+    return rv_alloc(size);
+}
+
+static void zstd_free(void *opaque, void *ptr)
+{
+    (void)opaque;
+    rv_free(ptr);
+}
+
+static const ZSTD_customMem heap = {zstd_alloc, zstd_free, NULL};
+
+rv_status rv_zstd_fail(size_t code, rv_status otherwise, const char *what, rv_error *err)
+{
+    if (ZSTD_getErrorCode(code) == ZSTD_error_memory_allocation)
+        return rv_fail_memory(err);
+    return rv_fail(err, otherwise, "zstd: %s: %s", what, ZSTD_getErrorName(code));
+}
+
+rv_status rv_zstd_encoder_open(int level, void **out, rv_error *err)
+{
+    ZSTD_CCtx *ctx = ZSTD_createCCtx_advanced(heap);
+    if (!ctx)
+        return rv_fail_memory(err);
+    size_t r = ZSTD_CCtx_setParameter(ctx, ZSTD_c_compressionLevel, level);
+    if (ZSTD_isError(r)) {
+        ZSTD_freeCCtx(ctx);
+        return rv_zstd_fail(r, RV_E_INTERNAL, "level refused", err);
+    }
+    *out = ctx;
+    return RV_OK;
+}
+
+rv_status rv_zstd_decoder_open(void **out, rv_error *err)
+{
+    ZSTD_DCtx *ctx = ZSTD_createDCtx_advanced(heap);
+    if (!ctx)
+        return rv_fail_memory(err);
+    *out = ctx;
+    return RV_OK;
+}
+
+/* ZSTD_compress2 knows the input's size, so window and tables shrink to it at every level. */
+static rv_status zstd_compress(rv_codec *c, rv_bytes raw, uint8_t *out, size_t cap, size_t *out_len,
+                               rv_error *err)
+{
+    if (!c->encoder)
+        RV_TRY(rv_zstd_encoder_open(c->level, &c->encoder, err));
+    size_t r = ZSTD_compress2(c->encoder, out, cap, raw.ptr, raw.len);
+    if (ZSTD_isError(r))
+        return rv_zstd_fail(r, RV_E_INTERNAL, "a block cannot be compressed", err);
+    *out_len = r;
+    return RV_OK;
+}
+
+/* One call takes all frames, skippable ones too. The output buffer is the window, so a frame
+ * that asks for a huge one costs no memory. */
+static rv_status zstd_decompress(rv_codec *c, rv_bytes in, uint8_t *out, size_t raw_len,
+                                 size_t *out_len, rv_error *err)
+{
+    if (!c->decoder)
+        RV_TRY(rv_zstd_decoder_open(&c->decoder, err));
+    size_t r = ZSTD_decompressDCtx(c->decoder, out, raw_len, in.ptr, in.len);
+    if (ZSTD_isError(r))
+        return rv_zstd_fail(r, RV_E_CORRUPT, "a block is damaged", err);
+    *out_len = r;
+    return RV_OK;
+}
+
+static void zstd_close(rv_codec *c)
+{
+    ZSTD_freeCCtx(c->encoder);
+    ZSTD_freeDCtx(c->decoder);
+}
+
+static size_t zstd_bound(size_t raw_len)
+{
+    return ZSTD_compressBound(raw_len);
+}
+
+const rv_codec_ops rv_codec_ops_zstd = {.name = "zstd",
+                                        .writable = true,
+                                        .has_levels = true,
+                                        .min_level = 1,
+                                        .max_level = 22,
+                                        .default_level = 3,
+                                        .default_alias = 0,
+                                        .bound = zstd_bound,
+                                        .compress = zstd_compress,
+                                        .decompress = zstd_decompress,
+                                        .close = zstd_close};
