@@ -72,7 +72,9 @@ static civil_time split_us(int64_t us)
 {
     civil_time t;
     int64_t days = floor_div(us, US_PER_DAY);
-    int64_t rest = us - days * US_PER_DAY;
+    int64_t rest = us % US_PER_DAY;
+    if (rest < 0)
+        rest += US_PER_DAY;
     rv_civil_from_days(days, &t.year, &t.month, &t.day);
     t.hour = (unsigned)(rest / (3600 * US_PER_S));
     t.minute = (unsigned)(rest / (60 * US_PER_S) % 60);

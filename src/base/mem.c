@@ -6,30 +6,34 @@
 #include "base/checked.h"
 #include "base/fault.h"
 
-static bool must_fail(void)
+/* No single piece is ever this large; a length that asks for it is a lie. */
+#define ALLOC_MAX ((size_t)1 << 39)
+
+static bool must_fail(size_t size)
 {
 #ifdef RV_FAULTS
-    return rv_fault_alloc();
-#else
-    return false;
+    if (rv_fault_alloc())
+        return true;
 #endif
+    return size > ALLOC_MAX;
 }
 
 void *rv_alloc(size_t size)
 {
-    return must_fail() ? NULL : malloc(size ? size : 1);
+    return must_fail(size) ? NULL : malloc(size ? size : 1);
 }
 
 void *rv_calloc(size_t count, size_t size)
 {
-    if (must_fail())
+    size_t total;
+    if (!rv_mul_size(count, size, &total) || must_fail(total))
         return NULL;
-    return count && size ? calloc(count, size) : calloc(1, 1);
+    return total ? calloc(count, size) : calloc(1, 1);
 }
 
 void *rv_realloc(void *ptr, size_t size)
 {
-    return must_fail() ? NULL : realloc(ptr, size ? size : 1);
+    return must_fail(size) ? NULL : realloc(ptr, size ? size : 1);
 }
 
 void *rv_realloc_array(void *ptr, size_t count, size_t size)
