@@ -43,6 +43,8 @@ rv_status rv_codec_stream_write(rv_codec_stream *s, rv_bytes data, rv_error *err
 /* Bytes handed to the sink so far plus what a flush would add at most now is not knowable;
  * this is what was handed over, a function of the bytes written alone. */
 uint64_t rv_codec_stream_out_bytes(const rv_codec_stream *s);
+/* Input bytes that are compressed into those; also a function of the bytes written alone. */
+uint64_t rv_codec_stream_in_bytes(const rv_codec_stream *s);
 rv_status rv_codec_stream_finish(rv_codec_stream *s, rv_error *err) RV_MUST_USE;
 void rv_codec_stream_close(rv_codec_stream *s); /* without finish: the output is incomplete */
 /* Whole-stream decoder for validate: pulls from fd-less input chunks. */

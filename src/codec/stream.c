@@ -26,6 +26,7 @@ struct rv_codec_stream {
     uint8_t *packed;
     size_t packed_cap;
     uint64_t out_bytes;
+    uint64_t in_bytes;
 };
 
 static rv_status stream_emit(rv_codec_stream *s, size_t len, rv_error *err)
@@ -62,6 +63,7 @@ static rv_status zstd_slice(rv_codec_stream *s, bool last, rv_error *err)
 static rv_status stream_slice(rv_codec_stream *s, bool last, rv_error *err)
 {
     RV_TRY(s->id == RV_CODEC_GZIP ? gzip_slice(s, err) : zstd_slice(s, last, err));
+    s->in_bytes += s->slice_len;
     s->slice_len = 0;
     return RV_OK;
 }
@@ -129,6 +131,11 @@ rv_status rv_codec_stream_write(rv_codec_stream *s, rv_bytes data, rv_error *err
 uint64_t rv_codec_stream_out_bytes(const rv_codec_stream *s)
 {
     return s->out_bytes;
+}
+
+uint64_t rv_codec_stream_in_bytes(const rv_codec_stream *s)
+{
+    return s->in_bytes;
 }
 
 rv_status rv_codec_stream_finish(rv_codec_stream *s, rv_error *err)
