@@ -130,7 +130,7 @@ static bool closes_json(rv_str t, size_t i)
     char next = t.ptr[i + 1];
     char then = t.len - i > 2 ? t.ptr[i + 2] : '\n';
     if (next == ',')
-        return then == '"' || then == '{' || then == '[' || is_space(then);
+        return is_space(then) || (then != '\0' && strchr("\"{[-0123456789tfn", then));
     return (next == '}' || next == ']') &&
            (then == ',' || then == '}' || then == ']' || is_space(then));
 }
