@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,6 +47,7 @@ rv_status rv_arena_alloc(rv_arena *a, size_t size, void *out_ptr, rv_error *err)
     rounded &= ~(size_t)(ARENA_ALIGN - 1);
     if (!a->head || a->head->cap - a->head->used < rounded)
         RV_TRY(add_block(a, rounded, err));
+    assert(a->head);
     void *p = a->head->data + a->head->used;
     a->head->used += rounded;
     a->used += rounded;
@@ -68,6 +70,7 @@ rv_status rv_arena_str(rv_arena *a, rv_str s, rv_str *out, rv_error *err)
     if (!rv_add_size(s.len, 1, &size))
         return rv_fail_memory(err);
     RV_TRY(rv_arena_alloc(a, size, &copy, err));
+    assert(copy);
     if (s.len)
         memcpy(copy, s.ptr, s.len);
     *out = (rv_str){copy, s.len};

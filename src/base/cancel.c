@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -144,5 +145,7 @@ rv_status rv_cancel_check(const rv_cancel *c, rv_error *err)
 {
     if (!rv_cancel_raised(c))
         return RV_OK;
-    return rv_fail(err, RV_E_INTERRUPTED, "interrupted by signal %d", rv_cancel_signal(c));
+    const char *name = sigabbrev_np(rv_cancel_signal(c));
+    return rv_fail(err, RV_E_INTERRUPTED, "interrupted by %s%s", name ? "SIG" : "request",
+                   name ? name : "");
 }

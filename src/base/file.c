@@ -321,7 +321,7 @@ static rv_status write_and_sync(int fd, const char *path, rv_bytes data, rv_erro
 rv_status rv_file_replace(const char *path, rv_bytes data, unsigned mode, rv_error *err)
 {
     char dir[PATH_MAX], temp[PATH_MAX];
-    int fd;
+    int fd = -1;
     if (!parent_of(path, dir))
         return fail_path(err, ENAMETOOLONG, "write", path);
     RV_TRY(join_temp(dir, temp, err));
@@ -376,7 +376,7 @@ rv_status rv_file_link_new(const char *from, const char *to, bool *out_exists, r
     }
     if (!is_unsupported(errno))
         return fail_path(err, errno, "create", to);
-    bool supported, exists;
+    bool supported = false, exists = false;
     RV_TRY(rv_file_rename_new(from, to, &exists, &supported, err));
     if (!supported)
         RV_TRY(rv_file_check_rename(from, to, &exists, err));

@@ -204,11 +204,6 @@ void rv_json_u64(rv_json *j, uint64_t v)
     rv_json_raw(j, rv_str_c(text));
 }
 
-static bool same_bits(double a, double b)
-{
-    return memcmp(&a, &b, sizeof a) == 0;
-}
-
 void rv_json_f64(rv_json *j, double v)
 {
     if (!isfinite(v)) {
@@ -218,7 +213,7 @@ void rv_json_f64(rv_json *j, double v)
     char text[32];
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, v);
-        if (same_bits(strtod(text, NULL), v))
+        if (strtod(text, NULL) == v)
             break;
     }
     rv_json_raw(j, rv_str_c(text));

@@ -22,7 +22,7 @@ static inline void sweep_alloc(rv_status (*action)(void))
         }
         CHECK_EQ(st, RV_E_MEMORY);
     }
-    CHECK(!"the sweep ends");
+    CHECK(false && "the sweep ends");
 }
 
 /* Some operations may fail without harm (an optional one): then RV_OK is fine too. */
@@ -40,7 +40,7 @@ static inline void sweep_io(rv_status (*action)(void))
         }
         CHECK_EQ(st, RV_E_IO);
     }
-    CHECK(!"the sweep ends");
+    CHECK(false && "the sweep ends");
 }
 #else
 static inline void sweep_alloc(rv_status (*action)(void))

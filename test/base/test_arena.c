@@ -15,13 +15,13 @@ RV_TEST(pieces_are_zeroed_aligned_and_apart)
         CHECK_EQ((uintptr_t)pieces[i] % 16, 0);
         for (size_t k = 0; k < sizes[i]; k++)
             if (pieces[i][k] != 0)
-                CHECK(!"memory is zeroed");
+                CHECK(false && "memory is zeroed");
         memset(pieces[i], (int)(i % 251 + 1), sizes[i]);
     }
     for (unsigned i = 0; i < 500; i++)
         for (size_t k = 0; k < sizes[i]; k++)
             if (pieces[i][k] != i % 251 + 1)
-                CHECK(!"pieces do not overlap");
+                CHECK(false && "pieces do not overlap");
     CHECK(a.used > 0);
     rv_arena_free(&a);
     CHECK(a.head == NULL && a.used == 0);

@@ -41,7 +41,7 @@ RV_TEST(growth_is_geometric)
     CHECK(moves < 30);
     for (unsigned i = 0; i < 100000; i++)
         if (b.ptr[i] != (uint8_t)i)
-            CHECK(!"every byte is kept");
+            CHECK(false && "every byte is kept");
     rv_buf_free(&b);
 }
 
@@ -64,7 +64,7 @@ static rv_status build(void)
         size_t before = b.len;
         st = rv_buf_printf(&b, NULL, "%u,", i);
         if (st != RV_OK && b.len != before)
-            CHECK(!"a failed append changes nothing");
+            CHECK(false && "a failed append changes nothing");
     }
     rv_buf_free(&b);
     return st;

@@ -24,7 +24,7 @@ RV_TEST(civil_days_there_and_back)
                 unsigned m, d;
                 rv_civil_from_days(days, &y, &m, &d);
                 if (days != before + 1 || y != year || m != month || d != day)
-                    CHECK(!"days are consecutive and come back");
+                    CHECK(false && "days are consecutive and come back");
                 before = days;
             }
         }

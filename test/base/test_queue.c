@@ -127,7 +127,7 @@ RV_TEST(every_item_arrives_once)
     CHECK_EQ(t.got, 3 * ITEMS);
     for (unsigned i = 0; i < 3 * ITEMS; i++)
         if (t.seen[i] != 1)
-            CHECK(!"each item was handed over once");
+            CHECK(false && "each item was handed over once");
     rv_queue_close(t.q);
 }
 

@@ -263,7 +263,7 @@ static void *redact_often(void *arg)
         rv_buf b = RV_BUF_INIT;
         if (rv_secrets_redact(arg, RV_STR("value first000 and more"), &b, NULL) != RV_OK ||
             b.len != 18)
-            CHECK(!"redacting while adding");
+            CHECK(false && "redacting while adding");
         rv_buf_free(&b);
     }
     return NULL;
@@ -302,7 +302,7 @@ static rv_status use(void)
     RV_GO(rv_buf_add_c(&out, "before ", NULL));
     st = rv_secrets_redact(s, RV_STR("hunter2 pg://u:p@h pwd=x"), &out, NULL);
     if (st != RV_OK && out.len != 7)
-        CHECK(!"a failed redaction leaves nothing behind");
+        CHECK(false && "a failed redaction leaves nothing behind");
 done:
     rv_buf_free(&out);
     rv_secrets_close(s);

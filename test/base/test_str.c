@@ -82,8 +82,7 @@ RV_TEST(utf8_validity)
                                        "\xEF\xBF\xBF",
                                        "\xF0\x90\x80\x80",
                                        "\xF4\x8F\xBF\xBF",
-                                       "12345678\xE2\x82\xAC"
-                                       "12345678"};
+                                       "12345678\xE2\x82\xAC-2345678"};
     static const char *const bad[] = {"\x80",
                                       "\xBF",
                                       "\xC0\x80",
