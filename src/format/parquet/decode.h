@@ -86,11 +86,11 @@ rv_status rv_pq_delta_bytes_next(rv_pq_delta_bytes *d, rv_bytes *out, size_t n, 
 rv_status rv_pq_delta_bytes_finish(const rv_pq_delta_bytes *d, rv_error *err) RV_MUST_USE;
 
 /* The dictionary of a column chunk: fixed-width values as they lie, or spans. */
-typedef struct rv_pq_dict {
+typedef struct rv_pq_read_dict {
     uint32_t n;
     const uint8_t *fixed;
     rv_bytes *spans; /* BYTE_ARRAY and FLBA */
-} rv_pq_dict;
+} rv_pq_read_dict;
 
 /* Room for one slice; shared by all columns of a reader that uses one slice at a time. */
 typedef struct rv_pq_scratch {
@@ -112,10 +112,10 @@ typedef struct rv_pq_slice_values {
     const uint32_t *indices; /* dictionary positions, or NULL */
 } rv_pq_slice_values;
 
-typedef struct rv_pq_values {
+typedef struct rv_pq_value_cursor {
     rv_bytes in;
     size_t pos;
-    const rv_pq_dict *dict;
+    const rv_pq_read_dict *dict;
     uint32_t flba;
     uint8_t type;
     uint8_t encoding;
@@ -126,15 +126,16 @@ typedef struct rv_pq_values {
         rv_pq_delta_bytes delta;
     } u;
     rv_buf joined;
-} rv_pq_values;
+} rv_pq_value_cursor;
 unsigned rv_pq_fixed_width(int32_t type); /* 0 for BYTE_ARRAY and FLBA */
 /* Only init and close may touch v->joined from outside; zero-initialise once. */
-rv_status rv_pq_values_init(rv_pq_values *v, rv_bytes in, int32_t type, uint32_t flba,
-                            int32_t encoding, const rv_pq_dict *dict, rv_error *err) RV_MUST_USE;
-rv_status rv_pq_values_next(rv_pq_values *v, uint32_t n, rv_pq_scratch *s, rv_pq_slice_values *out,
-                            rv_error *err) RV_MUST_USE;
-rv_status rv_pq_values_finish(const rv_pq_values *v, rv_error *err) RV_MUST_USE;
-void rv_pq_values_close(rv_pq_values *v);
+rv_status rv_pq_value_cursor_init(rv_pq_value_cursor *v, rv_bytes in, int32_t type, uint32_t flba,
+                                  int32_t encoding, const rv_pq_read_dict *dict,
+                                  rv_error *err) RV_MUST_USE;
+rv_status rv_pq_value_cursor_next(rv_pq_value_cursor *v, uint32_t n, rv_pq_scratch *s,
+                                  rv_pq_slice_values *out, rv_error *err) RV_MUST_USE;
+rv_status rv_pq_value_cursor_finish(const rv_pq_value_cursor *v, rv_error *err) RV_MUST_USE;
+void rv_pq_value_cursor_close(rv_pq_value_cursor *v);
 
 /* PLAIN byte arrays or FLBA: n spans from the front of `in`, bytes used. */
 rv_status rv_pq_plain_spans(rv_bytes in, uint32_t flba, bool is_flba, rv_bytes *out, size_t n,

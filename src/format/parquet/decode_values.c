@@ -40,7 +40,7 @@ void rv_pq_scratch_close(rv_pq_scratch *s)
 
 /* ---- init ---- */
 
-static rv_status init_dict(rv_pq_values *v, rv_error *err)
+static rv_status init_dict(rv_pq_value_cursor *v, rv_error *err)
 {
     if (!v->dict)
         return rv_fail(err, RV_E_CORRUPT, "dictionary-coded page without a dictionary");
@@ -48,7 +48,7 @@ static rv_status init_dict(rv_pq_values *v, rv_error *err)
     return rv_pq_rle_init(&v->u.rle, runs, v->in.ptr[0], err);
 }
 
-static rv_status init_rle_booleans(rv_pq_values *v, rv_error *err)
+static rv_status init_rle_booleans(rv_pq_value_cursor *v, rv_error *err)
 {
     uint32_t len;
     if (v->in.len < 4)
@@ -60,7 +60,7 @@ static rv_status init_rle_booleans(rv_pq_values *v, rv_error *err)
     return rv_pq_rle_init(&v->u.rle, (rv_bytes){v->in.ptr + 4, len}, 1, err);
 }
 
-static rv_status init_bss(const rv_pq_values *v, unsigned width, rv_error *err)
+static rv_status init_bss(const rv_pq_value_cursor *v, unsigned width, rv_error *err)
 {
     if (width == 0 || v->in.len % width)
         return rv_fail(err, RV_E_CORRUPT, "split streams of %zu bytes for %u-byte values",
@@ -92,17 +92,17 @@ static bool type_fits(uint8_t type, int32_t encoding)
     }
 }
 
-rv_status rv_pq_values_init(rv_pq_values *v, rv_bytes in, int32_t type, uint32_t flba,
-                            int32_t encoding, const rv_pq_dict *dict, rv_error *err)
+rv_status rv_pq_value_cursor_init(rv_pq_value_cursor *v, rv_bytes in, int32_t type, uint32_t flba,
+                                  int32_t encoding, const rv_pq_read_dict *dict, rv_error *err)
 {
     rv_buf joined = v->joined;
     joined.len = 0;
-    *v = (rv_pq_values){.in = in,
-                        .dict = dict,
-                        .flba = flba,
-                        .type = (uint8_t)type,
-                        .encoding = (uint8_t)encoding,
-                        .joined = joined};
+    *v = (rv_pq_value_cursor){.in = in,
+                              .dict = dict,
+                              .flba = flba,
+                              .type = (uint8_t)type,
+                              .encoding = (uint8_t)encoding,
+                              .joined = joined};
     if (!type_fits(v->type, encoding))
         return rv_fail(err, RV_E_CORRUPT, "%s values in encoding %s (%d), which is not supported",
                        rv_pq_type_name(type), rv_pq_encoding_name(encoding), encoding);
@@ -127,7 +127,7 @@ rv_status rv_pq_values_init(rv_pq_values *v, rv_bytes in, int32_t type, uint32_t
     }
 }
 
-void rv_pq_values_close(rv_pq_values *v)
+void rv_pq_value_cursor_close(rv_pq_value_cursor *v)
 {
     rv_buf_free(&v->joined);
 }
@@ -156,8 +156,8 @@ rv_status rv_pq_plain_spans(rv_bytes in, uint32_t flba, bool is_flba, rv_bytes *
     return RV_OK;
 }
 
-static rv_status next_plain(rv_pq_values *v, uint32_t n, rv_pq_scratch *s, rv_pq_slice_values *out,
-                            rv_error *err)
+static rv_status next_plain(rv_pq_value_cursor *v, uint32_t n, rv_pq_scratch *s,
+                            rv_pq_slice_values *out, rv_error *err)
 {
     rv_bytes rest = {v->in.ptr + v->pos, v->in.len - v->pos};
     unsigned width = rv_pq_fixed_width(v->type);
@@ -176,7 +176,7 @@ static rv_status next_plain(rv_pq_values *v, uint32_t n, rv_pq_scratch *s, rv_pq
 }
 
 /* pos counts bits here. */
-static rv_status next_plain_booleans(rv_pq_values *v, uint32_t n, rv_pq_scratch *s,
+static rv_status next_plain_booleans(rv_pq_value_cursor *v, uint32_t n, rv_pq_scratch *s,
                                      rv_pq_slice_values *out, rv_error *err)
 {
     uint8_t *to = (uint8_t *)s->wide;
@@ -189,7 +189,7 @@ static rv_status next_plain_booleans(rv_pq_values *v, uint32_t n, rv_pq_scratch 
     return RV_OK;
 }
 
-static void gather(const rv_pq_dict *dict, unsigned width, const uint32_t *at, uint32_t n,
+static void gather(const rv_pq_read_dict *dict, unsigned width, const uint32_t *at, uint32_t n,
                    uint8_t *to)
 {
     if (width == 4) {
@@ -204,8 +204,8 @@ static void gather(const rv_pq_dict *dict, unsigned width, const uint32_t *at, u
     }
 }
 
-static rv_status next_dict(rv_pq_values *v, uint32_t n, rv_pq_scratch *s, rv_pq_slice_values *out,
-                           rv_error *err)
+static rv_status next_dict(rv_pq_value_cursor *v, uint32_t n, rv_pq_scratch *s,
+                           rv_pq_slice_values *out, rv_error *err)
 {
     RV_TRY(rv_pq_rle_next(&v->u.rle, s->indices, n, err));
     uint32_t most = 0;
@@ -226,8 +226,8 @@ static rv_status next_dict(rv_pq_values *v, uint32_t n, rv_pq_scratch *s, rv_pq_
     return RV_OK;
 }
 
-static rv_status next_dbp(rv_pq_values *v, uint32_t n, rv_pq_scratch *s, rv_pq_slice_values *out,
-                          rv_error *err)
+static rv_status next_dbp(rv_pq_value_cursor *v, uint32_t n, rv_pq_scratch *s,
+                          rv_pq_slice_values *out, rv_error *err)
 {
     RV_TRY(rv_pq_dbp_next(&v->u.dbp, s->wide, n, err));
     out->fixed = (const uint8_t *)s->wide;
@@ -240,7 +240,7 @@ static rv_status next_dbp(rv_pq_values *v, uint32_t n, rv_pq_scratch *s, rv_pq_s
     return RV_OK;
 }
 
-static rv_status next_delta_bytes(rv_pq_values *v, uint32_t n, rv_pq_scratch *s,
+static rv_status next_delta_bytes(rv_pq_value_cursor *v, uint32_t n, rv_pq_scratch *s,
                                   rv_pq_slice_values *out, rv_error *err)
 {
     RV_TRY(rv_pq_delta_bytes_next(&v->u.delta, s->spans, n, &v->joined, err));
@@ -253,8 +253,8 @@ static rv_status next_delta_bytes(rv_pq_values *v, uint32_t n, rv_pq_scratch *s,
 }
 
 /* Byte k of every value lies in stream k. pos counts values. */
-static rv_status next_bss(rv_pq_values *v, uint32_t n, rv_pq_scratch *s, rv_pq_slice_values *out,
-                          rv_error *err)
+static rv_status next_bss(rv_pq_value_cursor *v, uint32_t n, rv_pq_scratch *s,
+                          rv_pq_slice_values *out, rv_error *err)
 {
     unsigned width = v->type == RV_PQ_FLBA ? v->flba : rv_pq_fixed_width(v->type);
     size_t total = v->in.len / width;
@@ -280,8 +280,8 @@ static rv_status next_bss(rv_pq_values *v, uint32_t n, rv_pq_scratch *s, rv_pq_s
     return RV_OK;
 }
 
-static rv_status next_any(rv_pq_values *v, uint32_t n, rv_pq_scratch *s, rv_pq_slice_values *out,
-                          rv_error *err)
+static rv_status next_any(rv_pq_value_cursor *v, uint32_t n, rv_pq_scratch *s,
+                          rv_pq_slice_values *out, rv_error *err)
 {
     switch (v->encoding) {
     case RV_PQ_PLAIN_DICT:
@@ -303,8 +303,8 @@ static rv_status next_any(rv_pq_values *v, uint32_t n, rv_pq_scratch *s, rv_pq_s
     }
 }
 
-rv_status rv_pq_values_next(rv_pq_values *v, uint32_t n, rv_pq_scratch *s, rv_pq_slice_values *out,
-                            rv_error *err)
+rv_status rv_pq_value_cursor_next(rv_pq_value_cursor *v, uint32_t n, rv_pq_scratch *s,
+                                  rv_pq_slice_values *out, rv_error *err)
 {
     rv_pq_slice_values slice = {.n = n};
     if (n && v->empty && !(v->type == RV_PQ_FLBA && v->flba == 0))
@@ -316,20 +316,20 @@ rv_status rv_pq_values_next(rv_pq_values *v, uint32_t n, rv_pq_scratch *s, rv_pq
 }
 
 /* Up to seven bits after the last boolean are padding. */
-static size_t booleans_end(const rv_pq_values *v)
+static size_t booleans_end(const rv_pq_value_cursor *v)
 {
     size_t bits = v->in.len * 8;
     return bits - v->pos < 8 ? v->pos : bits;
 }
 
-static rv_status finish_at(const rv_pq_values *v, size_t end, rv_error *err)
+static rv_status finish_at(const rv_pq_value_cursor *v, size_t end, rv_error *err)
 {
     if (v->pos != end)
         return rv_fail(err, RV_E_CORRUPT, "trailing bytes after the last value");
     return RV_OK;
 }
 
-rv_status rv_pq_values_finish(const rv_pq_values *v, rv_error *err)
+rv_status rv_pq_value_cursor_finish(const rv_pq_value_cursor *v, rv_error *err)
 {
     if (v->empty)
         return RV_OK;

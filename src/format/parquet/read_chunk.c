@@ -19,7 +19,7 @@ void rv_pq_reader_start(rv_pq_reader *r, const rv_pq_file *file, const rv_pq_chu
 
 void rv_pq_reader_close(rv_pq_reader *r)
 {
-    rv_pq_values_close(&r->values);
+    rv_pq_value_cursor_close(&r->values);
     rv_buf_free(&r->body);
     rv_buf_free(&r->dict_body);
     rv_buf_free(&r->dict_spans);
@@ -59,7 +59,7 @@ static rv_status load_dict(rv_pq_reader *r, rv_error *err)
     RV_TRY(rv_pq_page_body_read(r, &r->dict_body, err));
     unsigned width = rv_pq_fixed_width(r->chunk->leaf->type);
     size_t used = (size_t)n * width;
-    r->dict = (rv_pq_dict){.n = n, .fixed = r->dict_body.ptr};
+    r->dict = (rv_pq_read_dict){.n = n, .fixed = r->dict_body.ptr};
     if (width == 0)
         RV_TRY(dict_of_spans(r, n, &used, err));
     if (used != r->dict_body.len)
@@ -100,8 +100,8 @@ static rv_status open_v1(rv_pq_reader *r, rv_error *err)
     uint32_t n = (uint32_t)h->num_values;
     RV_TRY(take_levels(&body, leaf->max_rep, h->rep_encoding, n, &r->rep, err));
     RV_TRY(take_levels(&body, leaf->max_def, h->def_encoding, n, &r->def, err));
-    return rv_pq_values_init(&r->values, body, leaf->type, leaf->flba, h->encoding,
-                             r->has_dict ? &r->dict : NULL, err);
+    return rv_pq_value_cursor_init(&r->values, body, leaf->type, leaf->flba, h->encoding,
+                                   r->has_dict ? &r->dict : NULL, err);
 }
 
 static rv_status open_v2(rv_pq_reader *r, rv_error *err)
@@ -118,8 +118,8 @@ static rv_status open_v2(rv_pq_reader *r, rv_error *err)
         RV_TRY(rv_pq_levels_init(&r->rep, rep, RV_PQ_RLE, leaf->max_rep, err));
     if (leaf->max_def)
         RV_TRY(rv_pq_levels_init(&r->def, def, RV_PQ_RLE, leaf->max_def, err));
-    return rv_pq_values_init(&r->values, values, leaf->type, leaf->flba, h->encoding,
-                             r->has_dict ? &r->dict : NULL, err);
+    return rv_pq_value_cursor_init(&r->values, values, leaf->type, leaf->flba, h->encoding,
+                                   r->has_dict ? &r->dict : NULL, err);
 }
 
 static int32_t page_values(const rv_pq_page_header *h)
@@ -135,7 +135,7 @@ static rv_status count_page(rv_pq_reader *r, rv_error *err)
     if (r->entries > r->chunk->meta.num_values)
         return rv_fail(err, RV_E_CORRUPT, "pages hold more than the %lld values of the chunk",
                        (long long)r->chunk->meta.num_values);
-    return rv_cancel_check(r->file->env->cancel, err);
+    return r->file->env->cancel ? rv_cancel_check(r->file->env->cancel, err) : RV_OK;
 }
 
 static rv_status check_totals(const rv_pq_reader *r, rv_error *err)
@@ -200,7 +200,7 @@ static rv_status close_page(rv_pq_reader *r, rv_error *err)
         RV_TRY(rv_pq_levels_finish(&r->rep, err));
     if (leaf->max_def)
         RV_TRY(rv_pq_levels_finish(&r->def, err));
-    RV_TRY(rv_pq_values_finish(&r->values, err));
+    RV_TRY(rv_pq_value_cursor_finish(&r->values, err));
     if (r->page.header.type == RV_PQ_PAGE_DATA_V2 &&
         (v2->num_nulls != r->page_nulls || v2->num_rows != r->page_rows))
         return rv_fail(
@@ -272,7 +272,7 @@ static rv_status next_slice(rv_pq_reader *r, uint32_t max_rows, rv_pq_slice *s, 
         present = count_present(scratch->def, n, leaf->max_def);
         s->def = scratch->def;
     }
-    RV_TRY(rv_pq_values_next(&r->values, present, scratch, &s->values, err));
+    RV_TRY(rv_pq_value_cursor_next(&r->values, present, scratch, &s->values, err));
     s->n = n;
     r->page_left -= n;
     r->page_nulls += n - present;

@@ -53,7 +53,7 @@ static void int_annotation(const rv_pq_schema_element *e, rv_pq_leaf *leaf)
         leaf->int_bits = 0;
 }
 
-static rv_pq_order leaf_order(const rv_pq_schema_element *e, const rv_pq_leaf *leaf)
+static rv_pq_leaf_order leaf_order(const rv_pq_schema_element *e, const rv_pq_leaf *leaf)
 {
     if (has_unknown_logical(e))
         return RV_PQ_BY_NOTHING;

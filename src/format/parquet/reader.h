@@ -16,7 +16,7 @@
 #define RV_PQ_PAGE_MAX ((1u << 30) + (64u << 10))
 
 /* How values of a leaf compare, which decides what min and max mean. */
-typedef enum rv_pq_order {
+typedef enum rv_pq_leaf_order {
     RV_PQ_BY_NOTHING, /* INT96, intervals, unknown logical types */
     RV_PQ_BY_BOOL,
     RV_PQ_BY_I32,
@@ -28,7 +28,7 @@ typedef enum rv_pq_order {
     RV_PQ_BY_BYTES,  /* unsigned, shorter first */
     RV_PQ_BY_SIGNED, /* big-endian two's complement of any length */
     RV_PQ_BY_F16
-} rv_pq_order;
+} rv_pq_leaf_order;
 
 typedef struct rv_pq_leaf {
     const rv_pq_schema_element *element;
@@ -37,7 +37,7 @@ typedef struct rv_pq_leaf {
     const char *name; /* dotted path, for messages */
     uint32_t column;  /* top-level column it belongs to */
     uint32_t flba;
-    rv_pq_order order;
+    rv_pq_leaf_order order;
     uint8_t type; /* rv_pq_type */
     uint8_t max_def;
     uint8_t max_rep;
@@ -136,11 +136,11 @@ typedef struct rv_pq_reader {
     uint32_t page_left; /* entries not yet given */
     bool page_open;
     rv_pq_levels def, rep;
-    rv_pq_values values;
+    rv_pq_value_cursor values;
     rv_buf body;
     rv_buf dict_body;
     rv_buf dict_spans;
-    rv_pq_dict dict;
+    rv_pq_read_dict dict;
     bool has_dict;
 } rv_pq_reader;
 
