@@ -45,7 +45,7 @@ rv_status rv_builder_f64(rv_builder *b, uint32_t col, double v, rv_error *err) R
 rv_status rv_builder_f32(rv_builder *b, uint32_t col, float v, rv_error *err) RV_MUST_USE;  /* float32 */
 /* Decimals: unscaled integer at the column's scale (precision checked), or exact text. */
 rv_status rv_builder_decimal_i64(rv_builder *b, uint32_t col, int64_t unscaled, rv_error *err) RV_MUST_USE;
-rv_status rv_builder_decimal_i128(rv_builder *b, uint32_t col, __int128 unscaled, rv_error *err) RV_MUST_USE;
+rv_status rv_builder_decimal_i128(rv_builder *b, uint32_t col, rv_i128 unscaled, rv_error *err) RV_MUST_USE;
 rv_status rv_builder_decimal_text(rv_builder *b, uint32_t col, rv_str text, rv_error *err) RV_MUST_USE;
 /* string, binary, json, enum, interval. Text kinds are validated as UTF-8. */
 rv_status rv_builder_bytes(rv_builder *b, uint32_t col, rv_bytes v, rv_error *err) RV_MUST_USE;

@@ -1,8 +1,16 @@
 /* column/canonical.h: the one byte form of a value that checksums, row hashes and uniqueness
- * share. Source: spec "types" section 10, design "parquet" section 5. Pure functions. */
+ * share. Source: spec "types" section 10, design "parquet" section 5. Pure functions.
+ *
+ * Canonical bytes never include the type's tag; each user adds its own framing:
+ *   checksum cell      tag, canonical bytes (NULL: the tag 00 alone); seeded by the column name
+ *   list element       00, or 01 + u32 LE length + canonical bytes of the element's type
+ *   rivet-rowhash-v1   per column 00 (NULL), 01 + u32 LE length + canonical bytes, or for a list
+ *                      02 + canonical bytes (u64 LE count, framed elements); the row hash is the
+ *                      low 64 bits of XXH3-128, seed 0, over all columns' frames */
 #ifndef RV_COLUMN_CANONICAL_H
 #define RV_COLUMN_CANONICAL_H
 
+#include "base/buf.h"
 #include "column/batch.h"
 #include "column/decimal.h"
 
@@ -18,9 +26,13 @@ typedef struct rv_cell {
     const struct rv_cell *elems; /* list */
     size_t n_elems;
 } rv_cell;
+/* Present value k of a non-list column as a cell; bytes point into the column. */
+rv_cell rv_cell_of(const rv_col *col, uint32_t k);
 /* Appends tag and canonical bytes (NULL: the tag 00 alone). */
 rv_status rv_canonical_append(rv_type t, const rv_cell *cell, rv_buf *out, rv_error *err) RV_MUST_USE;
-/* XXH3_64 of the same with seed = XXH3_64(column name). scratch is reused. */
+/* Appends one column's frame of the row hash. */
+rv_status rv_canonical_frame(rv_type t, const rv_cell *cell, rv_buf *out, rv_error *err) RV_MUST_USE;
+/* XXH3_64 of the same as rv_canonical_append with seed = XXH3_64(column name). scratch is reused. */
 uint64_t rv_canonical_seed(rv_str column_name);
 rv_status rv_canonical_hash(rv_type t, const rv_cell *cell, uint64_t seed, rv_buf *scratch,
                             uint64_t *out, rv_error *err) RV_MUST_USE;

@@ -19,12 +19,12 @@ typedef enum rv_decimal_fit {
 
 /* Digits with optional sign, point and exponent (e/E); blanks are not skipped. */
 rv_decimal_fit rv_decimal_parse(rv_str text, unsigned precision, unsigned scale, rv_i256 *out);
-rv_decimal_fit rv_decimal_from_i128(__int128 unscaled, unsigned from_scale, unsigned precision,
+rv_decimal_fit rv_decimal_from_i128(rv_i128 unscaled, unsigned from_scale, unsigned precision,
                                     unsigned scale, rv_i256 *out);
 rv_i256 rv_i256_from_i64(int64_t v);
-rv_i256 rv_i256_from_i128(__int128 v);
+rv_i256 rv_i256_from_i128(rv_i128 v);
 bool rv_i256_to_i64(rv_i256 v, int64_t *out);   /* false when it does not fit */
-bool rv_i256_to_i128(rv_i256 v, __int128 *out);
+bool rv_i256_to_i128(rv_i256 v, rv_i128 *out);
 bool rv_i256_negative(rv_i256 v);
 int rv_i256_cmp(rv_i256 a, rv_i256 b);
 bool rv_decimal_fits(rv_i256 v, unsigned precision); /* |v| < 10^precision */

@@ -3,6 +3,7 @@
 #ifndef RV_COLUMN_RENDER_H
 #define RV_COLUMN_RENDER_H
 
+#include "base/buf.h"
 #include "column/batch.h"
 
 #define RV_DOUBLE_TEXT_SIZE 352

@@ -5,6 +5,10 @@
 
 #include "base/arena.h"
 
+/* Both compilers have them; the standard does not. */
+__extension__ typedef __int128 rv_i128;
+__extension__ typedef unsigned __int128 rv_ui128;
+
 typedef enum rv_kind {
     RV_BOOL,
     RV_INT16,
