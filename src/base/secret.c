@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/secret_internal.h"
 
@@ -26,6 +27,7 @@ struct rv_secrets {
 };
 
 #define SECRET_MIN 3
+#define SECRET_MAX ((size_t)1 << 18) /* a key file, generously */
 #define NODES_FIRST 256U
 #define NODES_MAX (UINT32_C(1) << 26)
 
@@ -72,7 +74,7 @@ static rv_status reserve_nodes(rv_secrets *s, size_t more, rv_error *err)
     if (more <= s->cap - s->count)
         return RV_OK;
     if (more > NODES_MAX - s->count)
-        return rv_fail(err, RV_E_MEMORY, "secrets of more than %u bytes cannot be masked",
+        return rv_fail(err, RV_E_MEMORY, "secrets of more than %u bytes in all cannot be masked",
                        NODES_MAX);
     size_t cap = s->cap;
     while (cap < s->count + more)
@@ -172,19 +174,23 @@ static rv_status percent_decode(rv_str value, rv_buf *out, rv_error *err)
     return RV_OK;
 }
 
-/* The value as it stands inside a JSON string, where quotes and backslashes are doubled. */
+/* The value as it stands inside a JSON string, without the quotes around it. */
 static rv_status json_escape(rv_str value, rv_buf *out, rv_error *err)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.ptr[i] == '"' || value.ptr[i] == '\\')
-            RV_TRY(rv_buf_add_byte(out, '\\', err));
-        RV_TRY(rv_buf_add_byte(out, (uint8_t)value.ptr[i], err));
-    }
+    rv_json j;
+    size_t before = out->len;
+    rv_json_begin(&j, out, false);
+    rv_json_str(&j, value);
+    RV_TRY(rv_json_end(&j, err));
+    out->len -= 2;
+    memmove(out->ptr + before, out->ptr + before + 1, out->len - before);
     return RV_OK;
 }
 
-/* Every form of a value that may appear in a text, one behind the other. */
+/* Every form of a value that may appear in a text, one behind the other; at their longest
+ * 1 + 3 + 3 + 1 + 6 bytes for each byte of the value, and two quotes in between. */
 #define FORM_COUNT 5
+#define FORMS_MAX(len) ((len)*14 + 2)
 
 static rv_status build_forms(rv_str value, rv_buf *out, size_t ends[FORM_COUNT], rv_error *err)
 {
@@ -201,25 +207,48 @@ static rv_status build_forms(rv_str value, rv_buf *out, size_t ends[FORM_COUNT],
     return RV_OK;
 }
 
+/* Form i, empty when it is too short to mask or an earlier form says the same. */
+static rv_str distinct_form(rv_str forms, const size_t ends[FORM_COUNT], unsigned i)
+{
+    size_t start = i ? ends[i - 1] : 0;
+    rv_str form = {forms.ptr + start, ends[i] - start};
+    bool seen = form.len < SECRET_MIN;
+    for (size_t k = 0, from = 0; !seen && k < i; from = ends[k++])
+        seen = rv_str_eq(form, (rv_str){forms.ptr + from, ends[k] - from});
+    return seen ? (rv_str){NULL, 0} : form;
+}
+
+static rv_status insert_forms(rv_secrets *s, rv_str forms, const size_t ends[FORM_COUNT],
+                              rv_error *err)
+{
+    rv_str distinct[FORM_COUNT];
+    size_t total = 0;
+    for (unsigned i = 0; i < FORM_COUNT; i++) {
+        distinct[i] = distinct_form(forms, ends, i);
+        total += distinct[i].len;
+    }
+    RV_TRY(reserve_nodes(s, total, err));
+    for (unsigned i = 0; i < FORM_COUNT; i++)
+        if (distinct[i].len)
+            insert(s, distinct[i]);
+    link_failures(s);
+    return RV_OK;
+}
+
 rv_status rv_secrets_add(rv_secrets *s, rv_str value, rv_error *err)
 {
     if (!s || value.len < SECRET_MIN)
         return RV_OK;
+    if (value.len > SECRET_MAX)
+        return rv_fail(err, RV_E_MEMORY, "a secret of %zu bytes cannot be masked", value.len);
     rv_buf forms = RV_BUF_INIT;
-    size_t ends[FORM_COUNT], start = 0;
+    size_t ends[FORM_COUNT] = {0};
     rv_status st;
-    /* the longest set of forms, reserved at once: no half-grown copy stays in the heap */
-    RV_GO(rv_buf_reserve(&forms, value.len > NODES_MAX ? 0 : value.len * 10, err));
+    /* reserved at once: no half-grown copy of the value stays behind in the heap */
+    RV_GO(rv_buf_reserve(&forms, FORMS_MAX(value.len), err));
     RV_GO(build_forms(value, &forms, ends, err));
     (void)pthread_rwlock_wrlock(&s->lock);
-    st = reserve_nodes(s, forms.len, err);
-    for (unsigned i = 0; st == RV_OK && i < FORM_COUNT; i++) {
-        if (ends[i] - start >= SECRET_MIN)
-            insert(s, (rv_str){(const char *)forms.ptr + start, ends[i] - start});
-        start = ends[i];
-    }
-    if (st == RV_OK)
-        link_failures(s);
+    st = insert_forms(s, rv_buf_str(&forms), ends, err);
     (void)pthread_rwlock_unlock(&s->lock);
 done:
     if (forms.ptr)

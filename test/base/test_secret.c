@@ -68,6 +68,37 @@ RV_TEST(known_values)
     rv_secrets_close(NULL);
 }
 
+RV_TEST(a_key_of_several_lines)
+{
+    static const char *const values[] = {"-----KEY\nab\tc=\n-----"};
+    rv_secrets *s = open_with(values, 1);
+    REQUIRE(s != NULL);
+    static const row rows[] = {
+        {"<-----KEY\nab\tc=\n----->", "<***>"},
+        {"\"-----KEY\\nab\\tc=\\n-----\"", "\"***\""},
+        {"-----KEY%0Aab%09c%3D%0A-----", "***"},
+    };
+    CHECK_ROWS(s, rows);
+    rv_secrets_close(s);
+}
+
+RV_TEST(a_secret_has_a_largest_size)
+{
+    rv_secrets *s = NULL;
+    rv_error err;
+    static char huge[(1 << 18) + 1];
+    memset(huge, 'k', sizeof huge);
+    REQUIRE(rv_secrets_open(&s, NULL) == RV_OK);
+    CHECK_EQ(rv_secrets_add(s, (rv_str){huge, sizeof huge}, &err), RV_E_MEMORY);
+    CHECK_EQ(rv_secrets_add(s, (rv_str){huge, sizeof huge - 1}, &err), RV_OK);
+    rv_buf out = RV_BUF_INIT;
+    CHECK_EQ(rv_secrets_redact(s, (rv_str){huge, sizeof huge}, &out, &err), RV_OK);
+    CHECK_STR(rv_buf_cstr(&out), "***");
+    CHECK_EQ(rv_secrets_add(NULL, RV_STR("nowhere to go"), &err), RV_OK);
+    rv_buf_free(&out);
+    rv_secrets_close(s);
+}
+
 RV_TEST(overlapping_values_leave_nothing)
 {
     static const char *const values[] = {"abcd", "cdef", "bcdefgh", "xyzxyz", "abc"};
@@ -314,7 +345,8 @@ RV_TEST(allocation_sweep)
     sweep_alloc(use);
 }
 
-RV_TEST_MAIN(RV_CASE(known_values), RV_CASE(overlapping_values_leave_nothing),
+RV_TEST_MAIN(RV_CASE(known_values), RV_CASE(a_key_of_several_lines),
+             RV_CASE(a_secret_has_a_largest_size), RV_CASE(overlapping_values_leave_nothing),
              RV_CASE(url_userinfo), RV_CASE(parameters), RV_CASE(quoted_parameters),
              RV_CASE(rules_together), RV_CASE(redacted_json_stays_json),
              RV_CASE(every_occurrence_is_masked), RV_CASE(hostile_texts_take_linear_time),
