@@ -110,7 +110,7 @@ rv_status rv_codec_open(rv_codec_id id, int level, rv_codec **out, rv_error *err
     const rv_codec_ops *ops = find(id);
     if (!ops)
         return rv_fail(err, RV_E_INTERNAL, "there is no codec with number %d", (int)id);
-    int resolved;
+    int resolved = 0;
     RV_TRY(rv_codec_level_resolve(id, level, &resolved, err));
     rv_codec *c = rv_calloc(1, sizeof *c);
     if (!c)

@@ -40,21 +40,22 @@ typedef struct rv_codec_stream rv_codec_stream;
 rv_status rv_codec_stream_open(rv_codec_id id, int level, rv_sink out, rv_codec_stream **stream,
                                rv_error *err) RV_MUST_USE;
 rv_status rv_codec_stream_write(rv_codec_stream *s, rv_bytes data, rv_error *err) RV_MUST_USE;
-/* Bytes handed to the sink so far plus what a flush would add at most now is not knowable;
- * this is what was handed over, a function of the bytes written alone. */
+/* Bytes handed to the sink so far: a function of the bytes written alone, not of the cuts. */
 uint64_t rv_codec_stream_out_bytes(const rv_codec_stream *s);
-/* Input bytes that are compressed into those; also a function of the bytes written alone. */
+/* Input bytes those stand for; the rest still waits inside. As pure. */
 uint64_t rv_codec_stream_in_bytes(const rv_codec_stream *s);
 rv_status rv_codec_stream_finish(rv_codec_stream *s, rv_error *err) RV_MUST_USE;
 void rv_codec_stream_close(rv_codec_stream *s); /* without finish: the output is incomplete */
 /* Whole-stream decoder for validate: pulls from fd-less input chunks. */
 typedef struct rv_codec_unstream rv_codec_unstream;
-rv_status rv_codec_unstream_open(rv_codec_id id, rv_codec_unstream **out, rv_error *err) RV_MUST_USE;
+rv_status rv_codec_unstream_open(rv_codec_id id, rv_codec_unstream **out,
+                                 rv_error *err) RV_MUST_USE;
 /* Decodes `in`, appending at most max_out bytes to out; *out_used = input consumed. Call again
  * with the rest until used == in.len and nothing more comes. */
-rv_status rv_codec_unstream_feed(rv_codec_unstream *u, rv_bytes in, size_t *out_used, size_t max_out,
-                                 rv_buf *out, rv_error *err) RV_MUST_USE;
-bool rv_codec_unstream_at_end(const rv_codec_unstream *u); /* a member or frame ended exactly here */
+rv_status rv_codec_unstream_feed(rv_codec_unstream *u, rv_bytes in, size_t *out_used,
+                                 size_t max_out, rv_buf *out, rv_error *err) RV_MUST_USE;
+/* True when a member or frame ended exactly here. */
+bool rv_codec_unstream_at_end(const rv_codec_unstream *u);
 void rv_codec_unstream_close(rv_codec_unstream *u);
 
 #endif

@@ -74,6 +74,42 @@ RV_TEST(every_level_round_trips)
     free(raw);
 }
 
+/* What a context did before must not show in what it does next: pages meet contexts in an order
+ * that depends on timing. */
+RV_TEST(a_used_context_writes_the_bytes_of_a_fresh_one)
+{
+    static const struct {
+        rv_codec_id id;
+        int level;
+    } cases[] = {{RV_CODEC_SNAPPY, RV_LEVEL_DEFAULT},
+                 {RV_CODEC_LZ4_RAW, RV_LEVEL_DEFAULT},
+                 {RV_CODEC_GZIP, 1},
+                 {RV_CODEC_GZIP, 6},
+                 {RV_CODEC_GZIP, 10},
+                 {RV_CODEC_ZSTD, 1},
+                 {RV_CODEC_ZSTD, 3},
+                 {RV_CODEC_ZSTD, 7},
+                 {RV_CODEC_ZSTD, 12},
+                 {RV_CODEC_ZSTD, 19}};
+    static const size_t sizes[] = {300000, 5, 131072, 70000, 0, 262144};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        rv_codec *used = NULL;
+        REQUIRE(rv_codec_open(cases[i].id, cases[i].level, &used, NULL) == RV_OK);
+        for (unsigned k = 0; k < 12; k++) {
+            size_t n = sizes[k % 6], cap = rv_codec_bound(used, n), a_len = 0, b_len = 0;
+            uint8_t *raw = sample(n, k % 3), *a = malloc(cap), *b = malloc(cap);
+            rv_codec *fresh = NULL;
+            CHECK_EQ(rv_codec_open(cases[i].id, cases[i].level, &fresh, NULL), RV_OK);
+            CHECK_EQ(rv_codec_compress(used, (rv_bytes){raw, n}, a, cap, &a_len, NULL), RV_OK);
+            CHECK_EQ(rv_codec_compress(fresh, (rv_bytes){raw, n}, b, cap, &b_len, NULL), RV_OK);
+            CHECK_MEM(a, a_len, b, b_len);
+            rv_codec_close(fresh);
+            free(raw), free(a), free(b);
+        }
+        rv_codec_close(used);
+    }
+}
+
 static size_t packed_size(rv_codec_id id, int level, const uint8_t *raw, size_t n)
 {
     rv_codec *c = NULL;
@@ -285,6 +321,7 @@ RV_TEST(every_failed_allocation_is_a_clean_error)
 }
 
 RV_TEST_MAIN(RV_CASE(every_codec_round_trips), RV_CASE(every_level_round_trips),
+             RV_CASE(a_used_context_writes_the_bytes_of_a_fresh_one),
              RV_CASE(levels_follow_the_configuration),
              RV_CASE(names_are_the_words_of_the_configuration),
              RV_CASE(members_and_frames_concatenate), RV_CASE(damage_is_found_or_harmless),
