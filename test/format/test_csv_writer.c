@@ -1,6 +1,7 @@
 #include "rvtest.h"
 
 #include "base/fault.h"
+#include "column/builder.h"
 #include "csv_fixture.h"
 
 static const rv_format_opts plain = {.codec = RV_CODEC_NONE, .level = RV_LEVEL_DEFAULT};
@@ -322,6 +323,47 @@ RV_TEST(the_size_estimate_is_a_function_of_the_rows)
     mixed_close(&m);
 }
 
+/* The real builder lays its batches out as the fixture does. */
+RV_TEST(batches_of_the_builder_are_understood)
+{
+    rv_column columns[] = {column("n", rv_type_of(RV_INT32)), column("t", rv_type_of(RV_STRING)),
+                           column("d", rv_type_decimal(20, 2))};
+    rv_schema schema = {columns, 3};
+    rv_builder_opts opts = {
+        .schema = &schema, .max_rows = 1000, .max_bytes = 1 << 20, .batches = 2};
+    rv_builder *b = NULL;
+    rv_batch *batch = NULL;
+    rv_writer *w = NULL;
+    rv_env env = {0};
+    rv_buf out = RV_BUF_INIT;
+    rv_file_stats stats = {0};
+    REQUIRE(rv_builder_open(&opts, &b, NULL) == RV_OK);
+    REQUIRE(rv_format_csv.begin(&env, &schema, &plain, (rv_sink){&out, fx_collect}, &w, NULL) ==
+            RV_OK);
+    for (int32_t round = 0; round < 3; round++) {
+        for (int32_t i = 0; i < round; i++) {
+            CHECK_EQ(rv_builder_i64(b, 0, round * 10 + i, NULL), RV_OK);
+            CHECK_EQ(i == 1 ? rv_builder_null(b, 1, NULL)
+                            : rv_builder_bytes(b, 1, rv_str_bytes(RV_STR("a,b")), NULL),
+                     RV_OK);
+            CHECK_EQ(rv_builder_decimal_text(b, 2, RV_STR("-123456789012345678.9"), NULL), RV_OK);
+            CHECK_EQ(rv_builder_row_end(b, NULL), RV_OK);
+        }
+        REQUIRE(rv_builder_freeze(b, &batch, NULL) == RV_OK);
+        CHECK_EQ(batch->rows, round);
+        CHECK_EQ(rv_format_csv.write(w, batch, NULL), RV_OK);
+        rv_builder_recycle(b, batch);
+    }
+    CHECK_EQ(rv_format_csv.finish(w, NULL, &stats, NULL), RV_OK);
+    CHECK_EQ(stats.rows, 3);
+    CHECK_STR(rv_buf_cstr(&out), "n,t,d\n"
+                                 "10,\"a,b\",-123456789012345678.90\n"
+                                 "20,\"a,b\",-123456789012345678.90\n"
+                                 "21,,-123456789012345678.90\n");
+    rv_builder_close(b);
+    rv_buf_free(&out);
+}
+
 RV_TEST(other_codecs_write_plain_text)
 {
     rv_column columns[] = {column("a", rv_type_of(RV_INT64))};
@@ -410,6 +452,6 @@ RV_TEST_MAIN(RV_CASE(one_row_of_every_type), RV_CASE(null_and_empty_differ),
              RV_CASE(every_text_and_null_reads_back), RV_CASE(batch_edges_leave_no_trace),
              RV_CASE(compressed_files_hold_the_plain_text),
              RV_CASE(the_size_estimate_is_a_function_of_the_rows),
-             RV_CASE(other_codecs_write_plain_text), RV_CASE(a_failing_sink_is_reported),
-             RV_CASE(sums_of_other_rows_are_an_internal_fault),
+             RV_CASE(batches_of_the_builder_are_understood), RV_CASE(other_codecs_write_plain_text),
+             RV_CASE(a_failing_sink_is_reported), RV_CASE(sums_of_other_rows_are_an_internal_fault),
              RV_CASE(every_failed_allocation_is_a_clean_error))
