@@ -38,6 +38,7 @@ typedef struct rv_put_spec {
     void *guard_ctx;
     /* Multipart: told the upload id when one exists, before its first byte. May be NULL. */
     rv_status (*on_upload_id)(void *ctx, const char *upload_id, rv_error *err);
+    void *on_upload_ctx;
 } rv_put_spec;
 
 typedef enum rv_put_outcome {
@@ -91,6 +92,11 @@ typedef struct rv_dest_driver {
     rv_status (*prepare)(rv_dest *d, uint64_t need_bytes, bool *out_tmpfs, rv_error *err);
     /* Absolute path of the spool file of a part (hidden temp beside the target for local). */
     rv_status (*spool_path)(rv_dest *d, const char *run_id, const char *key, rv_buf *out, rv_error *err);
+
+    /* Removes temp and spool files of a run ("{temp prefix}{run_id}-..."), but those in `keep`
+     * (absolute paths). */
+    rv_status (*sweep)(rv_dest *d, const char *run_id, const char *const *keep, size_t n_keep,
+                       rv_error *err);
 
     rv_status (*put)(rv_dest *d, const rv_put_spec *spec, rv_put_outcome *out, rv_error *err);
     rv_status (*stat)(rv_dest *d, const char *key, rv_object *out, bool *out_found, rv_error *err);

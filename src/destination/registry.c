@@ -1,0 +1,25 @@
+#include "base/mem.h"
+#include "destination/destination.h"
+
+static const rv_dest_driver *const drivers[] = {&rv_dest_local, &rv_dest_stdout, NULL};
+
+const rv_dest_driver *const *rv_dest_drivers(void)
+{
+    return drivers;
+}
+
+const rv_dest_driver *rv_dest_for(rv_dest_kind kind)
+{
+    for (size_t i = 0; drivers[i]; i++)
+        if (drivers[i]->kind == kind)
+            return drivers[i];
+    return NULL;
+}
+
+void rv_object_list_free(rv_object_list *l)
+{
+    if (!l)
+        return;
+    rv_free(l->items);
+    *l = (rv_object_list){0};
+}
