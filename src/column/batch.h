@@ -14,10 +14,10 @@ typedef struct rv_col {
     rv_type type;
     uint32_t rows;
     uint32_t nulls;
-    uint8_t *validity;     /* (rows+7)/8 bytes; NULL when nulls == 0 */
-    uint8_t *values;       /* fixed layouts: (rows-nulls) * width; VAR: the bytes */
-    uint32_t *offsets;     /* VAR and LIST: rows-nulls+1 entries, offsets[0] == 0 */
-    struct rv_col *child;  /* LIST */
+    uint8_t *validity;    /* (rows+7)/8 bytes; NULL when nulls == 0 */
+    uint8_t *values;      /* fixed layouts: (rows-nulls) * width; VAR: the bytes */
+    uint32_t *offsets;    /* VAR and LIST: rows-nulls+1 entries, offsets[0] == 0 */
+    struct rv_col *child; /* LIST */
 } rv_col;
 
 /* Layout-free checksums ("rivet-checksum-v1") and facts of a set of rows; additive. */

@@ -16,16 +16,17 @@
 typedef struct rv_builder rv_builder;
 
 typedef struct rv_builder_opts {
-    const rv_schema *schema;   /* meta columns appended last; borrowed, outlives the builder */
-    uint32_t max_rows;         /* rows per batch, 1..65536 */
-    uint64_t max_bytes;        /* a batch is full beyond this; one larger row is still taken */
-    uint64_t max_value_bytes;  /* one VAR cell; 0 = up to 1 GiB */
-    unsigned batches;          /* batches alive at once (frozen and filling), >= 2 */
+    const rv_schema *schema;  /* meta columns appended last; borrowed, outlives the builder */
+    uint32_t max_rows;        /* rows per batch, 1..65536 */
+    uint64_t max_bytes;       /* a batch is full beyond this; one larger row is still taken */
+    uint64_t max_value_bytes; /* one VAR cell; 0 = up to 1 GiB */
+    unsigned batches;         /* batches alive at once (frozen and filling), >= 2 */
     /* Meta columns present in the schema's tail: */
     bool exported_at;
     int64_t exported_at_us;
     bool row_hash;
-    const uint32_t *row_hash_columns; /* schema indexes, in framing order; NULL = all source columns */
+    const uint32_t
+        *row_hash_columns; /* schema indexes, in framing order; NULL = all source columns */
     size_t n_row_hash_columns;
     bool invalid_utf8_replace; /* on_invalid_utf8: replace (counted); else RV_E_VALUE */
 } rv_builder_opts;
@@ -41,15 +42,21 @@ rv_status rv_builder_bool(rv_builder *b, uint32_t col, bool v, rv_error *err) RV
 /* int16, int32, int64 (range-checked), date, time (0 <= v < 24 h), timestamps. */
 rv_status rv_builder_i64(rv_builder *b, uint32_t col, int64_t v, rv_error *err) RV_MUST_USE;
 rv_status rv_builder_u64(rv_builder *b, uint32_t col, uint64_t v, rv_error *err) RV_MUST_USE;
-rv_status rv_builder_f64(rv_builder *b, uint32_t col, double v, rv_error *err) RV_MUST_USE; /* float64 */
-rv_status rv_builder_f32(rv_builder *b, uint32_t col, float v, rv_error *err) RV_MUST_USE;  /* float32 */
+rv_status rv_builder_f64(rv_builder *b, uint32_t col, double v,
+                         rv_error *err) RV_MUST_USE; /* float64 */
+rv_status rv_builder_f32(rv_builder *b, uint32_t col, float v,
+                         rv_error *err) RV_MUST_USE; /* float32 */
 /* Decimals: unscaled integer at the column's scale (precision checked), or exact text. */
-rv_status rv_builder_decimal_i64(rv_builder *b, uint32_t col, int64_t unscaled, rv_error *err) RV_MUST_USE;
-rv_status rv_builder_decimal_i128(rv_builder *b, uint32_t col, rv_i128 unscaled, rv_error *err) RV_MUST_USE;
-rv_status rv_builder_decimal_text(rv_builder *b, uint32_t col, rv_str text, rv_error *err) RV_MUST_USE;
+rv_status rv_builder_decimal_i64(rv_builder *b, uint32_t col, int64_t unscaled,
+                                 rv_error *err) RV_MUST_USE;
+rv_status rv_builder_decimal_i128(rv_builder *b, uint32_t col, rv_i128 unscaled,
+                                  rv_error *err) RV_MUST_USE;
+rv_status rv_builder_decimal_text(rv_builder *b, uint32_t col, rv_str text,
+                                  rv_error *err) RV_MUST_USE;
 /* string, binary, json, enum, interval. Text kinds are validated as UTF-8. */
 rv_status rv_builder_bytes(rv_builder *b, uint32_t col, rv_bytes v, rv_error *err) RV_MUST_USE;
-rv_status rv_builder_uuid(rv_builder *b, uint32_t col, const uint8_t v[16], rv_error *err) RV_MUST_USE;
+rv_status rv_builder_uuid(rv_builder *b, uint32_t col, const uint8_t v[16],
+                          rv_error *err) RV_MUST_USE;
 /* Text that becomes whatever the column's type is (the text decoders of spec "types" section 8:
  * integers, floats, bool true/false/t/f/1/0, decimal, ISO temporals, uuid, json, string; binary
  * takes the bytes). RV_E_VALUE when it does not parse. */

@@ -19,20 +19,23 @@ uint8_t rv_canonical_tag(rv_type t);
  * read, chosen by the type's layout. */
 typedef struct rv_cell {
     bool null;
-    int64_t i64;     /* bool, ints, uint64 bit pattern, temporals */
-    double f64;      /* float32 widened exactly, float64 */
-    rv_i256 dec;     /* decimals */
-    rv_bytes bytes;  /* VAR kinds; uuid: 16 bytes */
+    int64_t i64;                 /* bool, ints, uint64 bit pattern, temporals */
+    double f64;                  /* float32 widened exactly, float64 */
+    rv_i256 dec;                 /* decimals */
+    rv_bytes bytes;              /* VAR kinds; uuid: 16 bytes */
     const struct rv_cell *elems; /* list */
     size_t n_elems;
 } rv_cell;
 /* Present value k of a non-list column as a cell; bytes point into the column. */
 rv_cell rv_cell_of(const rv_col *col, uint32_t k);
 /* Appends tag and canonical bytes (NULL: the tag 00 alone). */
-rv_status rv_canonical_append(rv_type t, const rv_cell *cell, rv_buf *out, rv_error *err) RV_MUST_USE;
+rv_status rv_canonical_append(rv_type t, const rv_cell *cell, rv_buf *out,
+                              rv_error *err) RV_MUST_USE;
 /* Appends one column's frame of the row hash. */
-rv_status rv_canonical_frame(rv_type t, const rv_cell *cell, rv_buf *out, rv_error *err) RV_MUST_USE;
-/* XXH3_64 of the same as rv_canonical_append with seed = XXH3_64(column name). scratch is reused. */
+rv_status rv_canonical_frame(rv_type t, const rv_cell *cell, rv_buf *out,
+                             rv_error *err) RV_MUST_USE;
+/* XXH3_64 of the same as rv_canonical_append with seed = XXH3_64(column name). scratch is reused.
+ */
 uint64_t rv_canonical_seed(rv_str column_name);
 rv_status rv_canonical_hash(rv_type t, const rv_cell *cell, uint64_t seed, rv_buf *scratch,
                             uint64_t *out, rv_error *err) RV_MUST_USE;

@@ -15,6 +15,7 @@ rv_cell rv_cell_at(rv_type t, const uint8_t *values, const uint32_t *offsets, ui
 /* Scale byte and shortest big-endian two's complement; returns the length. */
 unsigned rv_canonical_decimal(rv_i256 v, unsigned scale, uint8_t out[RV_CANONICAL_FIXED_MAX]);
 /* 00, or 01 + length + canonical bytes: a list's element or a row hash's plain column. */
-rv_status rv_canonical_element(rv_type t, const rv_cell *cell, rv_buf *out, rv_error *err) RV_MUST_USE;
+rv_status rv_canonical_element(rv_type t, const rv_cell *cell, rv_buf *out,
+                               rv_error *err) RV_MUST_USE;
 
 #endif

@@ -23,7 +23,7 @@ rv_decimal_fit rv_decimal_from_i128(rv_i128 unscaled, unsigned from_scale, unsig
                                     unsigned scale, rv_i256 *out);
 rv_i256 rv_i256_from_i64(int64_t v);
 rv_i256 rv_i256_from_i128(rv_i128 v);
-bool rv_i256_to_i64(rv_i256 v, int64_t *out);   /* false when it does not fit */
+bool rv_i256_to_i64(rv_i256 v, int64_t *out); /* false when it does not fit */
 bool rv_i256_to_i128(rv_i256 v, rv_i128 *out);
 bool rv_i256_negative(rv_i256 v);
 int rv_i256_cmp(rv_i256 a, rv_i256 b);
@@ -38,6 +38,6 @@ unsigned rv_decimal_flba_bytes(unsigned precision);
 void rv_i256_to_be(rv_i256 v, uint8_t *out, unsigned n);
 rv_i256 rv_i256_from_be(const uint8_t *in, unsigned n);
 rv_i256 rv_i256_from_le(const uint8_t *in, unsigned n); /* 8, 16 or 32 */
-unsigned rv_i256_shortest_bytes(rv_i256 v); /* zero: 1 */
+unsigned rv_i256_shortest_bytes(rv_i256 v);             /* zero: 1 */
 
 #endif

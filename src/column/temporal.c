@@ -4,9 +4,9 @@
 #define NS_PER_SECOND INT64_C(1000000000)
 #define US_PER_DAY (86400 * US_PER_SECOND)
 #define NS_PER_DAY (86400 * NS_PER_SECOND)
-#define DAYS_PER_ERA 146097      /* 400 years */
+#define DAYS_PER_ERA 146097        /* 400 years */
 #define EPOCH_FROM_ERA_ZERO 719468 /* 0000-03-01 to 1970-01-01 */
-#define YEAR_LIMIT 6000000       /* beyond what 32-bit days hold */
+#define YEAR_LIMIT 6000000         /* beyond what 32-bit days hold */
 
 static int64_t floor_div(int64_t a, int64_t b)
 {

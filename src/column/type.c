@@ -65,9 +65,9 @@ rv_layout rv_type_layout(rv_type t)
 unsigned rv_layout_width(rv_layout layout)
 {
     static const uint8_t widths[] = {
-        [RV_LAYOUT_BOOL8] = 1, [RV_LAYOUT_I32] = 4,  [RV_LAYOUT_I64] = 8,
-        [RV_LAYOUT_F32] = 4,   [RV_LAYOUT_F64] = 8,  [RV_LAYOUT_B16] = 16,
-        [RV_LAYOUT_B32] = 32,  [RV_LAYOUT_VAR] = 0,  [RV_LAYOUT_LIST] = 0,
+        [RV_LAYOUT_BOOL8] = 1, [RV_LAYOUT_I32] = 4, [RV_LAYOUT_I64] = 8,
+        [RV_LAYOUT_F32] = 4,   [RV_LAYOUT_F64] = 8, [RV_LAYOUT_B16] = 16,
+        [RV_LAYOUT_B32] = 32,  [RV_LAYOUT_VAR] = 0, [RV_LAYOUT_LIST] = 0,
     };
     return widths[layout];
 }
@@ -89,8 +89,11 @@ rv_fidelity rv_type_fidelity(rv_type t)
 const char *rv_fidelity_name(rv_fidelity f)
 {
     static const char *const names[] = {
-        [RV_EXACT] = "exact", [RV_COMPATIBLE] = "compatible",   [RV_LOGICAL_STRING] = "logical_string",
-        [RV_LOSSY] = "lossy", [RV_UNSUPPORTED] = "unsupported",
+        [RV_EXACT] = "exact",
+        [RV_COMPATIBLE] = "compatible",
+        [RV_LOGICAL_STRING] = "logical_string",
+        [RV_LOSSY] = "lossy",
+        [RV_UNSUPPORTED] = "unsupported",
     };
     return names[f];
 }

@@ -76,7 +76,7 @@ bool rv_type_eq(rv_type a, rv_type b);
 rv_layout rv_type_layout(rv_type t);
 unsigned rv_layout_width(rv_layout layout); /* bytes; 0 for VAR and LIST */
 bool rv_type_is_text(rv_type t);            /* string, json, enum, interval: valid UTF-8 */
-rv_fidelity rv_type_fidelity(rv_type t); /* the class of spec "types" section 2 */
+rv_fidelity rv_type_fidelity(rv_type t);    /* the class of spec "types" section 2 */
 const char *rv_fidelity_name(rv_fidelity f);
 unsigned rv_type_estimate_bytes(rv_type t); /* row-size estimate, without the validity byte */
 
