@@ -2,7 +2,7 @@
 
 #include "format/parquet/reader.h"
 
-void rv_pq_reader_start(rv_pq_reader *r, const rv_pq_file *file, const rv_pq_chunk *chunk,
+void rv_pq_reader_start(rv_pq_reader *r, const rv_pq_file *file, const rv_pq_read_chunk *chunk,
                         rv_pq_shared *shared, bool check_crc)
 {
     rv_pq_reader fresh = {.file = file,
@@ -37,7 +37,7 @@ rv_status rv_pq_reader_where(const rv_pq_reader *r, rv_status st, rv_error *err)
 
 static rv_status dict_of_spans(rv_pq_reader *r, uint32_t n, size_t *used, rv_error *err)
 {
-    const rv_pq_leaf *leaf = r->chunk->leaf;
+    const rv_pq_read_leaf *leaf = r->chunk->leaf;
     size_t least = leaf->type == RV_PQ_FLBA ? leaf->flba : 4;
     if (n > r->dict_body.len / least)
         return rv_fail(err, RV_E_CORRUPT, "dictionary of %u entries in %zu bytes", n,
@@ -95,7 +95,7 @@ static rv_status take_levels(rv_bytes *body, unsigned max, int32_t encoding, uin
 static rv_status open_v1(rv_pq_reader *r, rv_error *err)
 {
     const rv_pq_data_header *h = &r->page.header.data;
-    const rv_pq_leaf *leaf = r->chunk->leaf;
+    const rv_pq_read_leaf *leaf = r->chunk->leaf;
     rv_bytes body = rv_buf_bytes(&r->body);
     uint32_t n = (uint32_t)h->num_values;
     RV_TRY(take_levels(&body, leaf->max_rep, h->rep_encoding, n, &r->rep, err));
@@ -107,7 +107,7 @@ static rv_status open_v1(rv_pq_reader *r, rv_error *err)
 static rv_status open_v2(rv_pq_reader *r, rv_error *err)
 {
     const rv_pq_data_v2_header *h = &r->page.header.data_v2;
-    const rv_pq_leaf *leaf = r->chunk->leaf;
+    const rv_pq_read_leaf *leaf = r->chunk->leaf;
     rv_bytes body = rv_buf_bytes(&r->body);
     rv_bytes rep = {body.ptr, (size_t)h->rep_bytes};
     rv_bytes def = {body.ptr + rep.len, (size_t)h->def_bytes};
@@ -194,7 +194,7 @@ static rv_status open_page(rv_pq_reader *r, bool *end, rv_error *err)
 static rv_status close_page(rv_pq_reader *r, rv_error *err)
 {
     const rv_pq_data_v2_header *v2 = &r->page.header.data_v2;
-    const rv_pq_leaf *leaf = r->chunk->leaf;
+    const rv_pq_read_leaf *leaf = r->chunk->leaf;
     r->page_open = false;
     if (leaf->max_rep)
         RV_TRY(rv_pq_levels_finish(&r->rep, err));
@@ -257,7 +257,7 @@ static uint32_t count_present(const uint8_t *def, uint32_t n, uint8_t max)
 static rv_status next_slice(rv_pq_reader *r, uint32_t max_rows, rv_pq_slice *s, rv_error *err)
 {
     rv_pq_scratch *scratch = &r->shared->scratch;
-    const rv_pq_leaf *leaf = r->chunk->leaf;
+    const rv_pq_read_leaf *leaf = r->chunk->leaf;
     uint32_t n = r->page_left < RV_PQ_SLICE ? r->page_left : RV_PQ_SLICE;
     if (leaf->max_rep) {
         RV_TRY(next_reps(r, max_rows, &n, &s->rows, err));

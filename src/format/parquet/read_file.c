@@ -88,7 +88,7 @@ bool rv_pq_file_key(const rv_pq_file *f, const char *key, rv_str *out)
 
 /* ---- row groups ---- */
 
-static bool same_path(const rv_pq_leaf *leaf, const rv_pq_column_meta *meta)
+static bool same_path(const rv_pq_read_leaf *leaf, const rv_pq_column_meta *meta)
 {
     if (leaf->path_len != meta->path.n)
         return false;
@@ -100,7 +100,7 @@ static bool same_path(const rv_pq_leaf *leaf, const rv_pq_column_meta *meta)
     return true;
 }
 
-static rv_status check_chunk(const rv_pq_file *f, const rv_pq_chunk *c, rv_error *err)
+static rv_status check_chunk(const rv_pq_file *f, const rv_pq_read_chunk *c, rv_error *err)
 {
     const rv_pq_column_meta *m = &c->meta;
     if (m->type != c->leaf->type)
@@ -122,7 +122,7 @@ static rv_status check_chunk(const rv_pq_file *f, const rv_pq_chunk *c, rv_error
 }
 
 /* The dictionary page comes first; old writers leave its offset 0 or behind the data's. */
-static rv_status chunk_range(rv_pq_chunk *c, rv_error *err)
+static rv_status chunk_range(rv_pq_read_chunk *c, rv_error *err)
 {
     const rv_pq_column_meta *m = &c->meta;
     int64_t start = m->data_page_offset;
@@ -137,8 +137,8 @@ static rv_status chunk_range(rv_pq_chunk *c, rv_error *err)
     return RV_OK;
 }
 
-static rv_status read_chunk(const rv_pq_file *f, rv_bytes bytes, rv_arena *arena, rv_pq_chunk *c,
-                            rv_error *err)
+static rv_status read_chunk(const rv_pq_file *f, rv_bytes bytes, rv_arena *arena,
+                            rv_pq_read_chunk *c, rv_error *err)
 {
     RV_TRY(rv_thrift_read(&rv_pq_column_chunk_desc, bytes, arena, &c->chunk, NULL, err));
     if (c->chunk.has & (RV_HAS(RV_PQ_CHUNK_CRYPTO) | RV_HAS(RV_PQ_CHUNK_ENCRYPTED_META)))
@@ -152,10 +152,10 @@ static rv_status read_chunk(const rv_pq_file *f, rv_bytes bytes, rv_arena *arena
     return check_chunk(f, c, err);
 }
 
-static rv_status read_group(const rv_pq_file *f, uint32_t index, rv_arena *arena, rv_pq_group *g,
-                            rv_error *err)
+static rv_status read_group(const rv_pq_file *f, uint32_t index, rv_arena *arena,
+                            rv_pq_read_group *g, rv_error *err)
 {
-    *g = (rv_pq_group){.index = index};
+    *g = (rv_pq_read_group){.index = index};
     RV_TRY(rv_thrift_read(&rv_pq_row_group_desc, f->meta.row_groups.items[index], arena, &g->meta,
                           NULL, err));
     if (g->meta.columns.n != f->n_leaves || g->meta.num_rows < 0)
@@ -163,7 +163,7 @@ static rv_status read_group(const rv_pq_file *f, uint32_t index, rv_arena *arena
                        g->meta.columns.n, f->n_leaves, (long long)g->meta.num_rows);
     RV_TRY(rv_arena_array(arena, f->n_leaves, sizeof *g->chunks, &g->chunks, err));
     for (uint32_t i = 0; i < f->n_leaves; i++) {
-        rv_pq_chunk *c = &g->chunks[i];
+        rv_pq_read_chunk *c = &g->chunks[i];
         c->leaf = &f->leaves[i];
         c->group = index;
         c->group_rows = g->meta.num_rows;
@@ -174,10 +174,10 @@ static rv_status read_group(const rv_pq_file *f, uint32_t index, rv_arena *arena
     return RV_OK;
 }
 
-rv_status rv_pq_group_read(const rv_pq_file *f, uint32_t index, rv_arena *arena, rv_pq_group *out,
-                           rv_error *err)
+rv_status rv_pq_group_read(const rv_pq_file *f, uint32_t index, rv_arena *arena,
+                           rv_pq_read_group *out, rv_error *err)
 {
-    rv_pq_group g;
+    rv_pq_read_group g;
     rv_status st = read_group(f, index, arena, &g, err);
     if (st != RV_OK)
         return rv_wrap(err, st, "row group %u in the footer at offset %llu", index,

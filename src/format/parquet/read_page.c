@@ -39,7 +39,7 @@ static rv_status codec_of(rv_pq_shared *s, int32_t codec, rv_codec **out, rv_err
 
 /* ---- header ---- */
 
-static rv_status check_sizes(const rv_pq_page *p, uint64_t room, rv_error *err)
+static rv_status check_sizes(const rv_pq_read_page *p, uint64_t room, rv_error *err)
 {
     const rv_pq_page_header *h = &p->header;
     if (h->compressed < 0 || (uint64_t)h->compressed > room)
@@ -121,7 +121,7 @@ static rv_status read_header(rv_pq_reader *r, size_t *used, rv_error *err)
 rv_status rv_pq_page_header_read(rv_pq_reader *r, rv_error *err)
 {
     size_t used = 0;
-    rv_pq_page *p = &r->page;
+    rv_pq_read_page *p = &r->page;
     p->offset = r->at;
     RV_TRY(read_header(r, &used, err));
     /* They point into the window, which the body overwrites. */

@@ -38,7 +38,7 @@ static bool has_unknown_logical(const rv_pq_schema_element *e)
     return (e->has & RV_HAS(RV_PQ_SCHEMA_LOGICAL)) && e->logical.has == 0;
 }
 
-static void int_annotation(const rv_pq_schema_element *e, rv_pq_leaf *leaf)
+static void int_annotation(const rv_pq_schema_element *e, rv_pq_read_leaf *leaf)
 {
     static const uint8_t bits[] = {8, 16, 32, 64};
     if (has_logical(e, RV_PQ_LOGICAL_INTEGER)) {
@@ -53,7 +53,7 @@ static void int_annotation(const rv_pq_schema_element *e, rv_pq_leaf *leaf)
         leaf->int_bits = 0;
 }
 
-static rv_pq_leaf_order leaf_order(const rv_pq_schema_element *e, const rv_pq_leaf *leaf)
+static rv_pq_leaf_order leaf_order(const rv_pq_schema_element *e, const rv_pq_read_leaf *leaf)
 {
     if (has_unknown_logical(e))
         return RV_PQ_BY_NOTHING;
@@ -81,7 +81,8 @@ static rv_pq_leaf_order leaf_order(const rv_pq_schema_element *e, const rv_pq_le
     return RV_PQ_BY_NOTHING;
 }
 
-static rv_status decimal_annotation(const rv_pq_schema_element *e, rv_pq_leaf *leaf, rv_error *err)
+static rv_status decimal_annotation(const rv_pq_schema_element *e, rv_pq_read_leaf *leaf,
+                                    rv_error *err)
 {
     bool logical = has_logical(e, RV_PQ_LOGICAL_DECIMAL);
     int32_t precision = logical ? e->logical.decimal.precision : e->precision;
@@ -95,7 +96,7 @@ static rv_status decimal_annotation(const rv_pq_schema_element *e, rv_pq_leaf *l
     return RV_OK;
 }
 
-static rv_status leaf_meaning(rv_pq_leaf *leaf, rv_error *err)
+static rv_status leaf_meaning(rv_pq_read_leaf *leaf, rv_error *err)
 {
     const rv_pq_schema_element *e = leaf->element;
     if (e->type < 0 || e->type > RV_PQ_FLBA)
@@ -143,12 +144,12 @@ static rv_status dotted(rv_arena *arena, const rv_bytes *path, uint32_t n, const
 static rv_status add_leaf(rv_pq_file *f, const walk *w, const rv_pq_schema_element *e, uint8_t def,
                           uint8_t rep, rv_error *err)
 {
-    rv_pq_leaf *leaf = &f->leaves[f->n_leaves];
-    *leaf = (rv_pq_leaf){.element = e,
-                         .path_len = w->depth,
-                         .column = f->n_columns - 1,
-                         .max_def = def,
-                         .max_rep = rep};
+    rv_pq_read_leaf *leaf = &f->leaves[f->n_leaves];
+    *leaf = (rv_pq_read_leaf){.element = e,
+                              .path_len = w->depth,
+                              .column = f->n_columns - 1,
+                              .max_def = def,
+                              .max_rep = rep};
     rv_bytes *path;
     RV_TRY(rv_arena_array(&f->arena, w->depth, sizeof *path, &path, err));
     for (uint32_t i = 0; i + 1 < w->depth; i++)
@@ -233,7 +234,7 @@ static bool time_unit(const rv_pq_schema_element *e, unsigned logical, unsigned 
     return has_logical(e, logical) && (e->logical.time.unit.has & RV_HAS(unit));
 }
 
-static bool int_type(const rv_pq_leaf *leaf, rv_type *out)
+static bool int_type(const rv_pq_read_leaf *leaf, rv_type *out)
 {
     const rv_pq_schema_element *e = leaf->element;
     bool wide = leaf->type == RV_PQ_INT64;
@@ -259,7 +260,7 @@ static bool int_type(const rv_pq_leaf *leaf, rv_type *out)
     return true;
 }
 
-static bool bytes_type(const rv_pq_leaf *leaf, rv_type *out)
+static bool bytes_type(const rv_pq_read_leaf *leaf, rv_type *out)
 {
     const rv_pq_schema_element *e = leaf->element;
     if (leaf->precision)
@@ -273,7 +274,7 @@ static bool bytes_type(const rv_pq_leaf *leaf, rv_type *out)
     return true;
 }
 
-static bool leaf_type(const rv_pq_leaf *leaf, rv_type *out)
+static bool leaf_type(const rv_pq_read_leaf *leaf, rv_type *out)
 {
     switch ((rv_pq_type)leaf->type) {
     case RV_PQ_BOOLEAN:
@@ -301,7 +302,7 @@ static bool leaf_type(const rv_pq_leaf *leaf, rv_type *out)
 static bool is_list(const rv_pq_file *f, const rv_pq_top *column)
 {
     const rv_pq_schema_element *e = column->element;
-    const rv_pq_leaf *leaf = &f->leaves[column->first_leaf];
+    const rv_pq_read_leaf *leaf = &f->leaves[column->first_leaf];
     return column->n_leaves == 1 && leaf->path_len == 3 && leaf->max_rep == 1 &&
            leaf->max_def == 3 &&
            (has_logical(e, RV_PQ_LOGICAL_LIST) || has_converted(e, RV_PQ_CONV_LIST));
@@ -312,7 +313,7 @@ bool rv_pq_natural_type(const rv_pq_file *f, const rv_pq_top *column, rv_type *o
     rv_type t;
     if (column->n_leaves != 1 || !leaf_type(&f->leaves[column->first_leaf], &t))
         return false;
-    const rv_pq_leaf *leaf = &f->leaves[column->first_leaf];
+    const rv_pq_read_leaf *leaf = &f->leaves[column->first_leaf];
     if (is_list(f, column))
         t = rv_type_list(t);
     else if (leaf->path_len != 1 || leaf->max_rep)

@@ -30,7 +30,7 @@ typedef enum rv_pq_leaf_order {
     RV_PQ_BY_F16
 } rv_pq_leaf_order;
 
-typedef struct rv_pq_leaf {
+typedef struct rv_pq_read_leaf {
     const rv_pq_schema_element *element;
     const rv_bytes *path;
     uint32_t path_len;
@@ -46,7 +46,7 @@ typedef struct rv_pq_leaf {
     uint8_t scale;
     uint8_t int_bits; /* 8 or 16: narrower than the physical type */
     bool int_unsigned;
-} rv_pq_leaf;
+} rv_pq_read_leaf;
 
 typedef struct rv_pq_top {
     const rv_pq_schema_element *element;
@@ -64,7 +64,7 @@ typedef struct rv_pq_file {
     uint64_t footer_at;
     uint32_t footer_len;
     rv_pq_file_meta meta;
-    rv_pq_leaf *leaves;
+    rv_pq_read_leaf *leaves;
     uint32_t n_leaves;
     rv_pq_top *columns;
     uint32_t n_columns;
@@ -81,24 +81,24 @@ bool rv_pq_file_key(const rv_pq_file *f, const char *key, rv_str *out);
 /* The canonical type a top-level column has by its Parquet type; false when there is none. */
 bool rv_pq_natural_type(const rv_pq_file *f, const rv_pq_top *column, rv_type *out);
 
-typedef struct rv_pq_chunk {
-    const rv_pq_leaf *leaf;
+typedef struct rv_pq_read_chunk {
+    const rv_pq_read_leaf *leaf;
     uint32_t group;
     int64_t group_rows;
     uint64_t start; /* first page header */
     uint64_t end;
     rv_pq_column_chunk chunk;
     rv_pq_column_meta meta;
-} rv_pq_chunk;
+} rv_pq_read_chunk;
 
-typedef struct rv_pq_group {
+typedef struct rv_pq_read_group {
     uint32_t index;
     rv_pq_row_group meta;
-    rv_pq_chunk *chunks; /* one per leaf */
-} rv_pq_group;
+    rv_pq_read_chunk *chunks; /* one per leaf */
+} rv_pq_read_group;
 /* Decodes and checks the metadata of one row group; lives in the arena. */
-rv_status rv_pq_group_read(const rv_pq_file *f, uint32_t index, rv_arena *arena, rv_pq_group *out,
-                           rv_error *err) RV_MUST_USE;
+rv_status rv_pq_group_read(const rv_pq_file *f, uint32_t index, rv_arena *arena,
+                           rv_pq_read_group *out, rv_error *err) RV_MUST_USE;
 
 /* What the columns of a file share. Zero-initialise by open. */
 typedef struct rv_pq_shared {
@@ -110,23 +110,23 @@ typedef struct rv_pq_shared {
 rv_status rv_pq_shared_open(rv_pq_shared *s, rv_error *err) RV_MUST_USE;
 void rv_pq_shared_close(rv_pq_shared *s);
 
-typedef struct rv_pq_page {
+typedef struct rv_pq_read_page {
     uint64_t offset; /* of the header */
     uint64_t body_at;
     uint32_t body_len;
     uint32_t index; /* among the data pages; the dictionary page has none */
     bool is_dict;
     rv_pq_page_header header;
-} rv_pq_page;
+} rv_pq_read_page;
 
 /* A column chunk being read. */
 typedef struct rv_pq_reader {
     const rv_pq_file *file;
     rv_pq_shared *shared;
-    const rv_pq_chunk *chunk;
+    const rv_pq_read_chunk *chunk;
     bool check_crc;
     uint64_t at; /* next page header */
-    rv_pq_page page;
+    rv_pq_read_page page;
     uint32_t data_pages;
     int64_t entries;    /* of data pages met */
     int64_t rows;       /* begun */
@@ -154,7 +154,7 @@ typedef struct rv_pq_slice {
 } rv_pq_slice;
 
 /* Zero-initialise once; start as often as needed; close at the end. */
-void rv_pq_reader_start(rv_pq_reader *r, const rv_pq_file *file, const rv_pq_chunk *chunk,
+void rv_pq_reader_start(rv_pq_reader *r, const rv_pq_file *file, const rv_pq_read_chunk *chunk,
                         rv_pq_shared *shared, bool check_crc);
 /* The next page without its body (checked against its CRC when asked). *out_end at the end of
  * the chunk, whose totals have been checked then. */
