@@ -78,7 +78,7 @@ RV_TEST(bytes_do_not_depend_on_the_cuts)
             uint8_t *raw = text(sizes[s]);
             rv_buf a = RV_BUF_INIT, b = RV_BUF_INIT, back = RV_BUF_INIT;
             CHECK_EQ(pack(ids[i], raw, sizes[s], SIZE_MAX / 4, &a), RV_OK);
-            CHECK_EQ(pack(ids[i], raw, sizes[s], 3001, &b), RV_OK);
+            CHECK_EQ(pack(ids[i], raw, sizes[s], 37, &b), RV_OK);
             CHECK_MEM(b.ptr, b.len, a.ptr, a.len);
             CHECK(a.len > 0);
             bool at_end = false;
@@ -108,6 +108,26 @@ RV_TEST(decoding_survives_any_piece_size)
             rv_buf_free(&back);
         }
         rv_buf_free(&a);
+    }
+    free(raw);
+}
+
+/* What the input so far holds comes out without more of it, however small the room. */
+RV_TEST(output_waits_for_room)
+{
+    enum { N = 400000 };
+    uint8_t *raw = text(N);
+    for (size_t i = 0; i < 2; i++) {
+        rv_buf a = RV_BUF_INIT, large = RV_BUF_INIT, small = RV_BUF_INIT;
+        bool at_end = true;
+        REQUIRE(pack(ids[i], raw, N, N, &a) == RV_OK);
+        rv_bytes half = {a.ptr, a.len / 2};
+        CHECK_EQ(unpack(ids[i], half, N, N, &large, &at_end), RV_OK);
+        CHECK_EQ(unpack(ids[i], half, N, 7777, &small, &at_end), RV_OK);
+        CHECK(!at_end);
+        CHECK(large.len > N / 4);
+        CHECK_MEM(small.ptr, small.len, large.ptr, large.len);
+        rv_buf_free(&a), rv_buf_free(&large), rv_buf_free(&small);
     }
     free(raw);
 }
@@ -206,6 +226,6 @@ RV_TEST(every_failed_allocation_is_a_clean_error)
 }
 
 RV_TEST_MAIN(RV_CASE(bytes_do_not_depend_on_the_cuts), RV_CASE(decoding_survives_any_piece_size),
-             RV_CASE(cut_garbage_and_empty_are_told_apart), RV_CASE(a_huge_window_is_refused),
-             RV_CASE(only_gzip_and_zstd_stream), RV_CASE(a_failing_sink_is_reported),
-             RV_CASE(every_failed_allocation_is_a_clean_error))
+             RV_CASE(output_waits_for_room), RV_CASE(cut_garbage_and_empty_are_told_apart),
+             RV_CASE(a_huge_window_is_refused), RV_CASE(only_gzip_and_zstd_stream),
+             RV_CASE(a_failing_sink_is_reported), RV_CASE(every_failed_allocation_is_a_clean_error))

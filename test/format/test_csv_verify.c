@@ -122,6 +122,28 @@ RV_TEST(chunk_edges_do_not_matter)
     }
 }
 
+RV_TEST(bad_code_points_are_found_at_every_chunk_edge)
+{
+    enum { EDGE = 256 << 10, N = EDGE + 64 };
+    static const char *const bad[] = {"\xe2\xc3\xe2\xc3\xe2\xc3\xe2", "\xf0\x9f\x98!",
+                                      "\xe2\x82\xe2\x82\xac", "\xc3\xe2\x82\xac", "\x80"};
+    uint8_t *text = malloc(N);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        for (size_t at = EDGE - 8; at <= EDGE; at++) {
+            rv_arena arena = RV_ARENA_INIT;
+            rv_verify_result r = {0};
+            rv_error err = {0};
+            memset(text, 'x', N);
+            text[1] = text[N - 1] = '\n';
+            CHECK_EQ(verify((rv_bytes){text, N}, RV_CODEC_NONE, &arena, &r, &err), RV_OK);
+            memcpy(text + at, bad[i], strlen(bad[i]));
+            CHECK_EQ(verify((rv_bytes){text, N}, RV_CODEC_NONE, &arena, &r, &err), RV_E_CORRUPT);
+            rv_arena_free(&arena);
+        }
+    }
+    free(text);
+}
+
 static rv_status collect(void *self, rv_bytes data, rv_error *err)
 {
     return rv_buf_add(self, data.ptr, data.len, err);
@@ -215,5 +237,6 @@ RV_TEST(every_failed_allocation_is_a_clean_error)
 
 RV_TEST_MAIN(RV_CASE(good_files_are_counted), RV_CASE(names_come_unquoted),
              RV_CASE(damage_is_named), RV_CASE(chunk_edges_do_not_matter),
+             RV_CASE(bad_code_points_are_found_at_every_chunk_edge),
              RV_CASE(compressed_files_are_read_to_their_end), RV_CASE(an_endless_header_is_refused),
              RV_CASE(a_cancelled_run_stops), RV_CASE(every_failed_allocation_is_a_clean_error))

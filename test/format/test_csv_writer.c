@@ -323,6 +323,44 @@ RV_TEST(the_size_estimate_is_a_function_of_the_rows)
     mixed_close(&m);
 }
 
+/* Noise first, then text that nearly vanishes: a better ratio takes nothing back. */
+RV_TEST(the_size_estimate_never_shrinks)
+{
+    enum { N = 400, EACH = 20000 };
+    rv_column columns[] = {column("b", rv_type_of(RV_BINARY))};
+    rv_schema schema = {columns, 1};
+    uint8_t *noise = malloc(EACH * 50), *zeros = calloc(1, EACH);
+    uint64_t x = 99;
+    for (size_t i = 0; i < EACH * 50; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        noise[i] = (uint8_t)x;
+    }
+    rv_cell *cells = calloc(N, sizeof *cells);
+    for (size_t i = 0; i < N; i++)
+        cells[i].bytes = (rv_bytes){i < 50 ? noise + i * EACH : zeros, EACH};
+    fx_table t = {&schema, cells, N};
+    for (size_t i = 0; i < 2; i++) {
+        rv_env env = {0};
+        rv_writer *w = NULL;
+        rv_buf out = RV_BUF_INIT;
+        rv_file_stats stats = {0};
+        REQUIRE(rv_format_csv.begin(&env, &schema, &packed[i], (rv_sink){&out, fx_collect}, &w,
+                                    NULL) == RV_OK);
+        uint64_t last = 0;
+        for (uint32_t r = 0; r < N; r++) {
+            rv_batch b = fx_batch(&t, r, 1);
+            CHECK_EQ(rv_format_csv.write(w, &b, NULL), RV_OK);
+            fx_batch_free(&b);
+            uint64_t now = rv_format_csv.encoded_bytes(w);
+            CHECK(now >= last);
+            last = now;
+        }
+        CHECK_EQ(rv_format_csv.finish(w, NULL, &stats, NULL), RV_OK);
+        rv_buf_free(&out);
+    }
+    free(noise), free(zeros), free(cells);
+}
+
 /* The real builder lays its batches out as the fixture does. */
 RV_TEST(batches_of_the_builder_are_understood)
 {
@@ -452,6 +490,7 @@ RV_TEST_MAIN(RV_CASE(one_row_of_every_type), RV_CASE(null_and_empty_differ),
              RV_CASE(every_text_and_null_reads_back), RV_CASE(batch_edges_leave_no_trace),
              RV_CASE(compressed_files_hold_the_plain_text),
              RV_CASE(the_size_estimate_is_a_function_of_the_rows),
+             RV_CASE(the_size_estimate_never_shrinks),
              RV_CASE(batches_of_the_builder_are_understood), RV_CASE(other_codecs_write_plain_text),
              RV_CASE(a_failing_sink_is_reported), RV_CASE(sums_of_other_rows_are_an_internal_fault),
              RV_CASE(every_failed_allocation_is_a_clean_error))
