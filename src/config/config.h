@@ -22,12 +22,16 @@ typedef enum rv_engine {
 typedef enum rv_mode { RV_FULL, RV_INCREMENTAL, RV_CHUNKED, RV_TIME_WINDOW, RV_CDC } rv_mode;
 typedef enum rv_profile { RV_FAST, RV_BALANCED, RV_SAFE } rv_profile;
 typedef enum rv_batch_policy { RV_BATCH_WARN, RV_BATCH_FAIL, RV_BATCH_SHRINK } rv_batch_policy;
-typedef enum rv_isolation { RV_ISOLATION_DEFAULT, RV_ISOLATION_SNAPSHOT, RV_ISOLATION_NOLOCK } rv_isolation;
+typedef enum rv_isolation {
+    RV_ISOLATION_DEFAULT,
+    RV_ISOLATION_SNAPSHOT,
+    RV_ISOLATION_NOLOCK
+} rv_isolation;
 typedef enum rv_consistency { /* what the file says; the engine resolves UNSET */
-    RV_CONSISTENCY_UNSET,
-    RV_CONSISTENCY_PAGES,
-    RV_CONSISTENCY_STATEMENT,
-    RV_CONSISTENCY_SNAPSHOT
+                              RV_CONSISTENCY_UNSET,
+                              RV_CONSISTENCY_PAGES,
+                              RV_CONSISTENCY_STATEMENT,
+                              RV_CONSISTENCY_SNAPSHOT
 } rv_consistency;
 typedef enum rv_utf8_policy { RV_UTF8_FAIL, RV_UTF8_REPLACE, RV_UTF8_BINARY } rv_utf8_policy;
 typedef enum rv_drift_policy { RV_DRIFT_WARN, RV_DRIFT_CONTINUE, RV_DRIFT_FAIL } rv_drift_policy;
@@ -39,7 +43,13 @@ typedef enum rv_tls_mode {
     RV_TLS_VERIFY_CA,
     RV_TLS_VERIFY_FULL
 } rv_tls_mode;
-typedef enum rv_dest_kind { RV_DEST_LOCAL, RV_DEST_STDOUT, RV_DEST_S3, RV_DEST_GCS, RV_DEST_AZURE } rv_dest_kind;
+typedef enum rv_dest_kind {
+    RV_DEST_LOCAL,
+    RV_DEST_STDOUT,
+    RV_DEST_S3,
+    RV_DEST_GCS,
+    RV_DEST_AZURE
+} rv_dest_kind;
 typedef enum rv_granularity { RV_DAY, RV_MONTH, RV_YEAR } rv_granularity;
 
 typedef struct rv_cfg_tls {
@@ -52,19 +62,19 @@ typedef struct rv_cfg_tls {
 /* Merged (export over source over profile); numbers are in effect. */
 typedef struct rv_cfg_tuning {
     rv_profile profile;
-    bool profile_default;          /* shown as "balanced (default)" */
+    bool profile_default; /* shown as "balanced (default)" */
     bool batch_size_written;
-    uint64_t batch_size;           /* written: the fixed size; else the profile's base or fixed size */
+    uint64_t batch_size; /* written: the fixed size; else the profile's base or fixed size */
     bool batch_memory_written;
-    uint64_t batch_memory_mb;      /* target in effect; 0 = none (fixed rows) */
+    uint64_t batch_memory_mb; /* target in effect; 0 = none (fixed rows) */
     uint64_t throttle_ms, statement_timeout_s, lock_timeout_s, max_retries, retry_backoff_ms;
-    uint64_t memory_threshold_mb;  /* 0 = off */
-    uint64_t max_batch_memory_mb;  /* 0 = none */
+    uint64_t memory_threshold_mb; /* 0 = off */
+    uint64_t max_batch_memory_mb; /* 0 = none */
     rv_batch_policy on_batch_memory_exceeded;
-    uint64_t max_value_mb;         /* 0 = off */
+    uint64_t max_value_mb; /* 0 = off */
     bool adaptive;
     uint64_t min_parallel;
-    uint64_t target_query_ms;      /* 0 = off */
+    uint64_t target_query_ms; /* 0 = off */
     rv_isolation isolation;
     bool application_intent_readonly;
 } rv_cfg_tuning;
@@ -73,8 +83,9 @@ typedef struct rv_cfg_source {
     rv_engine engine;
     const char *url, *url_env, *url_file;
     const char *host, *user, *database, *password, *password_env, *password_command;
-    uint32_t port;     /* default of the engine filled in */
-    const char *path;  /* sqlite: absolute, from path: or a sqlite: URL literal; NULL when the URL comes from env/file */
+    uint32_t port;    /* default of the engine filled in */
+    const char *path; /* sqlite: absolute, from path: or a sqlite: URL literal; NULL when the URL
+                         comes from env/file */
     const char *environment; /* local replica production */
     rv_cfg_tls tls;
     rv_pos pos;
@@ -96,18 +107,18 @@ typedef struct rv_cfg_quality {
 } rv_cfg_quality;
 
 typedef struct rv_cfg_column { /* one entry of columns: */
-    const char *table;  /* of "table.name", else NULL */
+    const char *table;         /* of "table.name", else NULL */
     const char *column;
     rv_type type;
     rv_pos pos;
 } rv_cfg_column;
 
 typedef struct rv_cfg_parquet {
-    bool written;          /* a strategy or a target was written */
+    bool written; /* a strategy or a target was written */
     bool fixed_rows;
     uint64_t row_group_rows, target_row_group_mb, max_row_group_mb; /* max 0 = none */
-    const char *strategy;  /* auto fixed_rows fixed_memory */
-    const char *encoding;  /* auto compatible small */
+    const char *strategy; /* auto fixed_rows fixed_memory */
+    const char *encoding; /* auto compatible small */
 } rv_cfg_parquet;
 
 typedef struct rv_cfg_cdc {
@@ -129,7 +140,8 @@ typedef struct rv_cfg_dest {
     const char *path;   /* local: as written, placeholders unresolved */
     const char *prefix; /* clouds: likewise; a missing trailing slash is added on use */
     const char *bucket;
-    const char *region, *endpoint, *access_key_env, *secret_key_env, *session_token_env, *aws_profile;
+    const char *region, *endpoint, *access_key_env, *secret_key_env, *session_token_env,
+        *aws_profile;
     const char *credentials_file, *account_name, *account_key_env, *sas_token_env;
     const char *connection_string_env, *tenant_id, *client_id, *client_secret_env;
     const char *role_arn, *external_id, *sse, *kms_key_id, *kms_key_name, *encryption_scope;
@@ -142,13 +154,15 @@ typedef struct rv_cfg_dest {
 typedef struct rv_cfg_export {
     const char *name;
     rv_pos pos;
-    const char *query;      /* interpolated, trailing ';' stripped; from query or query_file */
-    const char *query_file; /* as written */
-    const char *table;      /* as written */
-    const char **tables;    /* cdc */
+    const char *query;        /* interpolated, trailing ';' stripped; from query or query_file */
+    const char *query_sealed; /* as query, but secret-looking environment values stay ${NAME} and
+                                 $${ stays an escape (rv_cfg_unseal); NULL: the same as query */
+    const char *query_file;   /* as written */
+    const char *table;        /* as written */
+    const char **tables;      /* cdc */
     size_t n_tables;
     rv_mode mode;
-    const char *format;     /* parquet csv */
+    const char *format;      /* parquet csv */
     const char *compression; /* codec in effect: zstd snappy gzip lz4 none */
     int compression_level;   /* INT32_MIN = the codec's default */
     rv_cfg_dest dest;
@@ -162,13 +176,13 @@ typedef struct rv_cfg_export {
     const char *settle_column; /* NULL: the cursor */
     /* chunked */
     const char *chunk_column, *chunk_by_key;
-    uint64_t chunk_size;           /* 100000 */
+    uint64_t chunk_size; /* 100000 */
     bool chunk_size_written;
-    uint64_t chunk_size_memory_mb; /* 0 = none */
+    uint64_t chunk_size_memory_mb;       /* 0 = none */
     uint64_t chunk_count, chunk_by_days; /* 0 = none */
     bool chunk_dense, keyset_incremental, chunk_checkpoint;
-    uint64_t chunk_max_attempts;   /* in effect */
-    uint64_t parallel;             /* 1 outside chunked */
+    uint64_t chunk_max_attempts; /* in effect */
+    uint64_t parallel;           /* 1 outside chunked */
     /* time_window */
     const char *time_column;
     bool time_unix;
@@ -204,9 +218,9 @@ typedef struct rv_cfg_slack {
 } rv_cfg_slack;
 
 typedef struct rv_cfg {
-    const char *path;     /* as given */
-    const char *dir;      /* absolute directory of the file */
-    const char *project;  /* "" when not written */
+    const char *path;    /* as given */
+    const char *dir;     /* absolute directory of the file */
+    const char *project; /* "" when not written */
     rv_cfg_source source;
     rv_cfg_export *exports;
     size_t n_exports;
@@ -227,14 +241,14 @@ typedef struct rv_cfg_opts {
     size_t n_exports;
     bool all_exports;
     bool need_source;
-    bool need_queries;  /* query_file contents are read */
+    bool need_queries; /* query_file contents are read */
     bool need_notifications;
 } rv_cfg_opts;
 
 typedef struct rv_diag {
-    rv_status code;    /* RV_E_CONFIG_* */
-    rv_pos pos;        /* line 0: no position (V01) */
-    const char *text;  /* may hold line feeds (V12's example) */
+    rv_status code;   /* RV_E_CONFIG_* */
+    rv_pos pos;       /* line 0: no position (V01) */
+    const char *text; /* may hold line feeds (V12's example) */
 } rv_diag;
 
 #define RV_DIAGS_MAX 20
@@ -264,14 +278,19 @@ typedef struct rv_placeholders {
 rv_status rv_cfg_expand(const char *pattern, const rv_placeholders *values, rv_arena *arena,
                         const char **out, rv_error *err) RV_MUST_USE;
 
+/* A sealed query (of a plan) with its ${NAME} taken from the environment; RV_E_CONFIG_UNRESOLVED
+ * names the first without a value. Values are added to env->secrets. */
+rv_status rv_cfg_unseal(const rv_env *env, const char *sealed, rv_arena *arena, const char **out,
+                        rv_error *err) RV_MUST_USE;
+
 /* The words of the enums above, as the file spells them. */
-const char *rv_engine_name(rv_engine e);   /* postgres mysql mssql sqlite */
-const char *rv_mode_name(rv_mode m);       /* full incremental chunked time_window cdc */
+const char *rv_engine_name(rv_engine e); /* postgres mysql mssql sqlite */
+const char *rv_mode_name(rv_mode m);     /* full incremental chunked time_window cdc */
 const char *rv_profile_name(rv_profile p);
 const char *rv_dest_kind_name(rv_dest_kind k);
 
 /* Generated from the same table the parser uses. */
-rv_status rv_cfg_json_schema(rv_buf *out, rv_error *err) RV_MUST_USE;  /* `rivet schema config` */
-rv_status rv_cfg_reference(rv_buf *out, rv_error *err) RV_MUST_USE;    /* docs/reference/config.md */
+rv_status rv_cfg_json_schema(rv_buf *out, rv_error *err) RV_MUST_USE; /* `rivet schema config` */
+rv_status rv_cfg_reference(rv_buf *out, rv_error *err) RV_MUST_USE;   /* docs/reference/config.md */
 
 #endif
