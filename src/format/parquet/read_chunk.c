@@ -295,8 +295,10 @@ static rv_status next_in_chunk(rv_pq_reader *r, uint32_t max_rows, rv_pq_slice *
         if (r->page_open)
             RV_TRY(close_page(r, err));
         RV_TRY(open_page(r, &s->end, err));
-        if (s->end)
+        if (s->end) {
+            r->closed = true;
             return finish_chunk(r, err);
+        }
     }
     return next_slice(r, max_rows, s, err);
 }

@@ -135,6 +135,7 @@ typedef struct rv_pq_reader {
     uint64_t raw_bytes; /* headers and uncompressed bodies */
     uint32_t page_left; /* entries not yet given */
     bool page_open;
+    bool closed; /* the end was reached and everything checked */
     rv_pq_levels def, rep;
     rv_pq_value_cursor values;
     rv_buf body;

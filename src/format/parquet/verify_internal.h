@@ -97,36 +97,48 @@ rv_status rv_pq_check_structure(const rv_pq_file *f, rv_error *err) RV_MUST_USE;
 /* ---- rivet-checksum-v1 (level 5) ---- */
 
 typedef struct rv_pq_sum rv_pq_sum;
-/* NULL in *out when the file says no canonical types. */
-rv_status rv_pq_sum_open(const rv_pq_file *f, rv_pq_sum **out, rv_error *err) RV_MUST_USE;
+/* types: one per top-level column; borrowed, as is the file. */
+rv_status rv_pq_sum_open(const rv_pq_file *f, const rv_type *types, rv_pq_sum **out,
+                         rv_error *err) RV_MUST_USE;
 void rv_pq_sum_close(rv_pq_sum *s);
-const rv_type *rv_pq_sum_types(const rv_pq_sum *s);
-/* A row group begins: caches of dictionary hashes are void. */
+/* A row group begins: what is known of dictionaries is void. */
 void rv_pq_sum_group(rv_pq_sum *s);
 /* The next slice of a column; rows fill up in the order of the calls. */
 rv_status rv_pq_sum_slice(rv_pq_sum *s, const rv_pq_check *c, const rv_pq_slice *slice,
                           rv_error *err) RV_MUST_USE;
-/* The last row a list column began is complete. */
-rv_status rv_pq_sum_list_end(rv_pq_sum *s, uint32_t column, rv_error *err) RV_MUST_USE;
-/* Every column holds the same number of rows: folds and forgets them. */
+/* The last row a column began is complete (matters for lists). */
+void rv_pq_sum_row_end(rv_pq_sum *s, uint32_t column);
+/* Every column holds the same number of rows, at most RV_PQ_SLICE: folds and forgets them. */
 void rv_pq_sum_rows(rv_pq_sum *s, uint32_t rows);
-/* Copies the sums into the arena and compares them with rivet.checksum. */
-rv_status rv_pq_sum_finish(rv_pq_sum *s, rv_arena *arena, rv_verify_result *out,
+/* Copies the sums into the arena. */
+rv_status rv_pq_sum_result(const rv_pq_sum *s, rv_arena *arena, rv_sums *out,
                            rv_error *err) RV_MUST_USE;
 
-/* The canonical types of the top-level columns as rivet.types has them: array of n_columns in
- * the arena, or NULL in *out when the key is absent. */
+/* ---- what the footer says (verify_footer.c) ---- */
+
+/* The canonical types of the top-level columns as rivet.types has them, one per column in the
+ * arena; NULL in *out when the key is absent. */
 rv_status rv_pq_types_read(const rv_pq_file *f, rv_arena *arena, rv_type **out,
                            rv_error *err) RV_MUST_USE;
+/* Sets has_checksum, checksum_matches and mismatch from out->sums and rivet.checksum. */
+rv_status rv_pq_checksum_compare(const rv_pq_file *f, rv_verify_result *out,
+                                 rv_error *err) RV_MUST_USE;
 
 /* ---- cells ---- */
 
-/* Texts of one cell, for those stored as text by `encoding: compatible`. */
+/* The text of one cell, for those stored as text by `encoding: compatible`. */
 rv_status rv_pq_cell_from_text(rv_type t, rv_str text, rv_cell *out, uint8_t uuid[16],
                                rv_error *err) RV_MUST_USE;
 /* Present value i of a slice as a cell of type t (no list); uuid holds parsed bytes. */
 rv_status rv_pq_cell_from_value(rv_type t, const rv_pq_read_leaf *leaf, const rv_pq_slice_values *v,
                                 uint32_t i, rv_cell *out, uint8_t uuid[16],
                                 rv_error *err) RV_MUST_USE;
+
+/* A list stored as JSON text: appends its canonical bytes without the tag; scratch is reused. */
+rv_status rv_pq_list_from_text(rv_type list, rv_str text, rv_buf *scratch, rv_buf *out,
+                               rv_error *err) RV_MUST_USE;
+/* Appends an element as canonical bytes have it: 00, or 01, length and bytes. */
+rv_status rv_pq_list_element(rv_type elem, const rv_cell *cell, rv_buf *out,
+                             rv_error *err) RV_MUST_USE;
 
 #endif

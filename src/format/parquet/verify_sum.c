@@ -1,0 +1,358 @@
+#include <string.h>
+
+#include "base/mem.h"
+#include "format/parquet/verify_internal.h"
+
+typedef struct column {
+    rv_type type;
+    uint64_t seed;
+    uint64_t null_hash;
+    uint64_t *rows; /* RV_PQ_SLICE cell hashes */
+    uint32_t filled;
+    bool is_text_list; /* a list as JSON text */
+    bool counts_length;
+    bool list_open;
+    bool list_null;
+    uint64_t list_count;
+    rv_buf list;        /* canonical bytes of the list being read */
+    rv_buf dict_hashes; /* of the dictionary's entries */
+    bool dict_ready;
+} column;
+
+struct rv_pq_sum {
+    const rv_pq_file *file;
+    size_t n;
+    column *columns;
+    uint64_t *cells; /* all columns' rows */
+    uint64_t *row;
+    rv_buf scratch;
+    rv_buf text;
+    rv_sums sums;
+};
+
+/* ---- which forms a type may have ---- */
+
+static bool int_form(rv_type t, const rv_pq_read_leaf *leaf)
+{
+    bool wide = leaf->type == RV_PQ_INT64;
+    switch ((rv_kind)t.kind) {
+    case RV_INT16:
+    case RV_INT32:
+    case RV_DATE:
+        return !wide;
+    case RV_INT64:
+    case RV_UINT64:
+    case RV_TIME:
+    case RV_TIMESTAMP:
+    case RV_TIMESTAMP_TZ:
+    case RV_TIMESTAMP_NS:
+    case RV_TIMESTAMP_TZ_NS:
+        return wide;
+    case RV_DECIMAL:
+        return leaf->precision == t.precision && leaf->scale == t.scale;
+    case RV_BOOL:
+    case RV_FLOAT32:
+    case RV_FLOAT64:
+    case RV_STRING:
+    case RV_BINARY:
+    case RV_JSON:
+    case RV_UUID:
+    case RV_ENUM:
+    case RV_INTERVAL:
+    case RV_LIST:
+        break;
+    }
+    return false;
+}
+
+static bool bytes_form(rv_type t, const rv_pq_read_leaf *leaf)
+{
+    bool variable = leaf->type == RV_PQ_BYTE_ARRAY;
+    if (t.kind == RV_DECIMAL)
+        return leaf->precision == t.precision && leaf->scale == t.scale;
+    if (t.kind == RV_UINT64)
+        return leaf->precision == 20 && leaf->scale == 0;
+    if (t.kind == RV_TIME || t.kind == RV_LIST || rv_type_is_text(t))
+        return variable && leaf->utf8;
+    if (t.kind == RV_UUID)
+        return variable ? leaf->utf8 : leaf->flba == 16;
+    return t.kind == RV_BINARY && variable;
+}
+
+static bool form_fits(rv_type t, const rv_pq_read_leaf *leaf)
+{
+    switch ((rv_pq_type)leaf->type) {
+    case RV_PQ_BOOLEAN:
+        return t.kind == RV_BOOL;
+    case RV_PQ_INT32:
+    case RV_PQ_INT64:
+        return int_form(t, leaf);
+    case RV_PQ_FLOAT:
+        return t.kind == RV_FLOAT32;
+    case RV_PQ_DOUBLE:
+        return t.kind == RV_FLOAT64;
+    case RV_PQ_BYTE_ARRAY:
+    case RV_PQ_FLBA:
+        return bytes_form(t, leaf);
+    case RV_PQ_INT96:
+        break;
+    }
+    return false;
+}
+
+static rv_status check_form(const rv_pq_file *f, const rv_pq_top *top, rv_type t, rv_error *err)
+{
+    const rv_pq_read_leaf *leaf = &f->leaves[top->first_leaf];
+    bool nested = leaf->path_len == 3 && leaf->max_rep == 1 && leaf->max_def == 3;
+    bool flat = leaf->path_len == 1 && leaf->max_rep == 0;
+    if (top->n_leaves == 1 && t.kind == RV_LIST && nested && form_fits(rv_type_elem(t), leaf))
+        return RV_OK;
+    if (top->n_leaves == 1 && flat && form_fits(t, leaf))
+        return RV_OK;
+    char name[RV_TYPE_NAME_SIZE];
+    rv_type_name(t, name);
+    return rv_fail(err, RV_E_CORRUPT,
+                   "column '%s' is %s by rivet.types, which its Parquet type"
+                   " cannot hold",
+                   top->name, name);
+}
+
+/* ---- life ---- */
+
+static rv_status open_column(rv_pq_sum *s, size_t i, rv_type type, rv_error *err)
+{
+    const rv_pq_top *top = &s->file->columns[i];
+    const rv_cell null = {.null = true};
+    column *c = &s->columns[i];
+    RV_TRY(check_form(s->file, top, type, err));
+    c->type = type;
+    c->rows = s->cells + i * RV_PQ_SLICE;
+    c->seed =
+        rv_canonical_seed((rv_str){(const char *)top->element->name.ptr, top->element->name.len});
+    c->is_text_list = type.kind == RV_LIST && s->file->leaves[top->first_leaf].max_rep == 0;
+    c->counts_length = rv_type_layout(type) == RV_LAYOUT_VAR;
+    return rv_canonical_hash(type, &null, c->seed, &s->scratch, &c->null_hash, err);
+}
+
+rv_status rv_pq_sum_open(const rv_pq_file *f, const rv_type *types, rv_pq_sum **out, rv_error *err)
+{
+    rv_status st = RV_OK;
+    rv_pq_sum *s = rv_calloc(1, sizeof *s);
+    if (!s)
+        return rv_fail_memory(err);
+    s->file = f;
+    s->n = f->n_columns;
+    s->columns = rv_calloc(s->n + 1, sizeof *s->columns);
+    s->cells = rv_calloc(s->n + 1, RV_PQ_SLICE * sizeof *s->cells);
+    s->row = rv_calloc(s->n + 1, sizeof *s->row);
+    if (!s->columns || !s->cells || !s->row) {
+        st = rv_fail_memory(err);
+        goto done;
+    }
+    RV_GO(rv_sums_init(&s->sums, s->n, err));
+    for (size_t i = 0; i < s->n; i++)
+        RV_GO(open_column(s, i, types[i], err));
+    *out = s;
+    return RV_OK;
+done:
+    rv_pq_sum_close(s);
+    return st;
+}
+
+void rv_pq_sum_close(rv_pq_sum *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; s->columns && i < s->n; i++) {
+        rv_buf_free(&s->columns[i].list);
+        rv_buf_free(&s->columns[i].dict_hashes);
+    }
+    rv_free(s->columns);
+    rv_free(s->cells);
+    rv_free(s->row);
+    rv_buf_free(&s->scratch);
+    rv_buf_free(&s->text);
+    rv_sums_free(&s->sums);
+    rv_free(s);
+}
+
+void rv_pq_sum_group(rv_pq_sum *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        s->columns[i].dict_ready = false;
+}
+
+/* ---- cells ---- */
+
+static void put(rv_pq_sum *s, column *c, uint64_t hash)
+{
+    c->rows[c->filled++] = hash;
+    s->sums.columns[c - s->columns].sum += hash;
+}
+
+static void put_null(rv_pq_sum *s, column *c)
+{
+    s->sums.columns[c - s->columns].nulls++;
+    put(s, c, c->null_hash);
+}
+
+static rv_status hash_text_list(rv_pq_sum *s, column *c, rv_bytes text, uint64_t *out,
+                                rv_error *err)
+{
+    rv_buf_clear(&c->list);
+    RV_TRY(rv_buf_add_byte(&c->list, rv_canonical_tag(c->type), err));
+    rv_str str = {(const char *)text.ptr, text.len};
+    RV_TRY(rv_pq_list_from_text(c->type, str, &s->text, &c->list, err));
+    *out = rv_xxh3_seed(c->list.ptr, c->list.len, c->seed);
+    return RV_OK;
+}
+
+static rv_status hash_value(rv_pq_sum *s, column *c, const rv_pq_read_leaf *leaf,
+                            const rv_pq_slice_values *v, uint32_t i, uint64_t *out, rv_error *err)
+{
+    uint8_t uuid[16];
+    rv_cell cell;
+    if (c->is_text_list)
+        return hash_text_list(s, c, v->spans[i], out, err);
+    RV_TRY(rv_pq_cell_from_value(c->type, leaf, v, i, &cell, uuid, err));
+    return rv_canonical_hash(c->type, &cell, c->seed, &s->scratch, out, err);
+}
+
+/* Each entry once; what no page refers to need not make sense. */
+static rv_status hash_dict(rv_pq_sum *s, column *c, const rv_pq_check *check, rv_error *err)
+{
+    const rv_pq_read_dict *d = &check->reader.dict;
+    const rv_pq_read_leaf *leaf = check->chunk->leaf;
+    rv_pq_slice_values all = {.n = d->n, .fixed = d->fixed, .spans = d->spans};
+    rv_buf_clear(&c->dict_hashes);
+    RV_TRY(rv_buf_reserve(&c->dict_hashes, (size_t)d->n * sizeof(uint64_t) + 1, err));
+    uint64_t *hashes = (uint64_t *)(void *)c->dict_hashes.ptr;
+    for (uint32_t i = 0; i < d->n; i++)
+        RV_TRY(hash_value(s, c, leaf, &all, i, &hashes[i], err));
+    c->dict_ready = true;
+    return RV_OK;
+}
+
+static void count_lengths(rv_pq_sum *s, const column *c, const rv_pq_slice_values *v)
+{
+    rv_col_sum *sum = &s->sums.columns[c - s->columns];
+    for (uint32_t i = 0; i < v->n; i++)
+        sum->max_len = v->spans[i].len > sum->max_len ? v->spans[i].len : sum->max_len;
+}
+
+static rv_status flat_slice(rv_pq_sum *s, column *c, const rv_pq_check *check,
+                            const rv_pq_slice *slice, rv_error *err)
+{
+    const rv_pq_read_leaf *leaf = check->chunk->leaf;
+    const rv_pq_slice_values *v = &slice->values;
+    if (v->indices && !c->dict_ready)
+        RV_TRY(hash_dict(s, c, check, err));
+    const uint64_t *hashes = (const uint64_t *)(const void *)c->dict_hashes.ptr;
+    uint32_t k = 0;
+    for (uint32_t e = 0; e < slice->n; e++) {
+        uint64_t hash = 0;
+        if (slice->def && slice->def[e] != leaf->max_def) {
+            put_null(s, c);
+            continue;
+        }
+        if (v->indices)
+            hash = hashes[v->indices[k]];
+        else
+            RV_TRY(hash_value(s, c, leaf, v, k, &hash, err));
+        k++;
+        put(s, c, hash);
+    }
+    if (c->counts_length)
+        count_lengths(s, c, v);
+    return RV_OK;
+}
+
+/* ---- lists ---- */
+
+static void close_list(rv_pq_sum *s, column *c)
+{
+    if (!c->list_open)
+        return;
+    c->list_open = false;
+    if (c->list_null) {
+        put_null(s, c);
+        return;
+    }
+    memcpy(c->list.ptr + 1, &c->list_count, sizeof c->list_count);
+    put(s, c, rv_xxh3_seed(c->list.ptr, c->list.len, c->seed));
+}
+
+static rv_status open_list(rv_pq_sum *s, column *c, bool null, rv_error *err)
+{
+    static const uint64_t no_count = 0;
+    close_list(s, c);
+    c->list_open = true;
+    c->list_null = null;
+    c->list_count = 0;
+    rv_buf_clear(&c->list);
+    RV_TRY(rv_buf_add_byte(&c->list, rv_canonical_tag(c->type), err));
+    return rv_buf_add(&c->list, &no_count, sizeof no_count, err);
+}
+
+/* Definition levels: 0 no list, 1 an empty one, 2 a null element, 3 a value. */
+static rv_status list_slice(rv_pq_sum *s, column *c, const rv_pq_check *check,
+                            const rv_pq_slice *slice, rv_error *err)
+{
+    rv_type elem = rv_type_elem(c->type);
+    uint8_t uuid[16];
+    uint32_t k = 0;
+    for (uint32_t e = 0; e < slice->n; e++) {
+        uint8_t def = slice->def[e];
+        if (slice->rep[e] == 0)
+            RV_TRY(open_list(s, c, def == 0, err));
+        else if (def < 2)
+            return rv_fail(err, RV_E_CORRUPT, "a list continues with no element");
+        if (def < 2)
+            continue;
+        rv_cell cell = {.null = def == 2};
+        if (def == 3)
+            RV_TRY(rv_pq_cell_from_value(elem, check->chunk->leaf, &slice->values, k++, &cell, uuid,
+                                         err));
+        RV_TRY(rv_pq_list_element(elem, &cell, &c->list, err));
+        c->list_count++;
+    }
+    return RV_OK;
+}
+
+rv_status rv_pq_sum_slice(rv_pq_sum *s, const rv_pq_check *check, const rv_pq_slice *slice,
+                          rv_error *err)
+{
+    column *c = &s->columns[check->chunk->leaf->column];
+    if (check->chunk->leaf->max_rep)
+        return list_slice(s, c, check, slice, err);
+    return flat_slice(s, c, check, slice, err);
+}
+
+void rv_pq_sum_row_end(rv_pq_sum *s, uint32_t column_at)
+{
+    close_list(s, &s->columns[column_at]);
+}
+
+/* ---- rows ---- */
+
+void rv_pq_sum_rows(rv_pq_sum *s, uint32_t rows)
+{
+    for (uint32_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < s->n; i++)
+            s->row[i] = s->cells[i * RV_PQ_SLICE + r];
+        s->sums.row_sum = rv_u128_add(s->sums.row_sum, rv_canonical_row(s->row, s->n));
+    }
+    s->sums.rows += rows;
+    for (size_t i = 0; i < s->n; i++)
+        s->columns[i].filled = 0;
+}
+
+rv_status rv_pq_sum_result(const rv_pq_sum *s, rv_arena *arena, rv_sums *out, rv_error *err)
+{
+    rv_sums sums = s->sums;
+    RV_TRY(rv_arena_array(arena, s->n + 1, sizeof *sums.columns, &sums.columns, err));
+    for (size_t i = 0; i < s->n; i++)
+        sums.columns[i] = s->sums.columns[i];
+    *out = sums;
+    return RV_OK;
+}
