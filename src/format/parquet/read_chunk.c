@@ -112,7 +112,7 @@ static rv_status open_v2(rv_pq_reader *r, rv_error *err)
     rv_bytes rep = {body.ptr, (size_t)h->rep_bytes};
     rv_bytes def = {body.ptr + rep.len, (size_t)h->def_bytes};
     rv_bytes values = {def.ptr + def.len, body.len - rep.len - def.len};
-    if ((leaf->max_rep == 0 && rep.len) || (leaf->max_def == 0 && def.len))
+    if (r->file->own && ((leaf->max_rep == 0 && rep.len) || (leaf->max_def == 0 && def.len)))
         return rv_fail(err, RV_E_CORRUPT, "levels in a column that has none");
     if (leaf->max_rep)
         RV_TRY(rv_pq_levels_init(&r->rep, rep, RV_PQ_RLE, leaf->max_rep, err));

@@ -121,13 +121,14 @@ static rv_status check_chunk(const rv_pq_file *f, const rv_pq_read_chunk *c, rv_
     return RV_OK;
 }
 
-/* The dictionary page comes first; old writers leave its offset 0 or behind the data's. */
+/* The dictionary page comes first; some writers leave its offset 0, or the data's when there
+ * is none. */
 static rv_status chunk_range(rv_pq_read_chunk *c, rv_error *err)
 {
     const rv_pq_column_meta *m = &c->meta;
     int64_t start = m->data_page_offset;
     if ((m->has & RV_HAS(RV_PQ_CHUNK_META_DICT_PAGE)) && m->dict_page_offset > 0 &&
-        m->dict_page_offset < start)
+        (m->dict_page_offset < start || start == 0))
         start = m->dict_page_offset;
     if (start < 0 || m->total_compressed < 0 || m->total_compressed > INT64_MAX - start)
         return rv_fail(err, RV_E_CORRUPT, "offset %lld, length %lld", (long long)start,

@@ -486,18 +486,19 @@ static rv_status read_list(cursor *c, const rv_thrift_field *f, uint8_t *at, uns
     return RV_OK;
 }
 
+static bool wire_fits(const rv_thrift_field *f, uint8_t wire)
+{
+    return wire == wire_of_kind[f->kind] || (f->kind == RV_THRIFT_BOOL && wire == WIRE_FALSE);
+}
+
 static rv_status read_field(cursor *c, const rv_thrift_field *f, uint8_t wire, uint8_t *at,
                             unsigned depth)
 {
     if (f->kind == RV_THRIFT_BOOL) {
-        if (wire != WIRE_TRUE && wire != WIRE_FALSE)
-            return bad(c, "field of an unexpected type");
         bool v = wire == WIRE_TRUE;
         memcpy(at, &v, sizeof v);
         return RV_OK;
     }
-    if (wire != wire_of_kind[f->kind])
-        return bad(c, "field of an unexpected type");
     return f->kind == RV_THRIFT_LIST ? read_list(c, f, at, depth)
                                      : read_value(c, f->kind, f->sub, at, depth);
 }
@@ -531,7 +532,7 @@ static rv_status read_struct(cursor *c, const rv_thrift_desc *desc, void *out, u
         if (wire == WIRE_STOP)
             break;
         const rv_thrift_field *f = find_field(desc, id);
-        if (!f) {
+        if (!f || !wire_fits(f, wire)) {
             RV_TRY(skip_value(c, wire, depth));
             continue;
         }
