@@ -27,9 +27,9 @@ typedef struct rv_export_report {
     int64_t chunks_total, chunks_done, chunks_retried; /* -1: not chunked */
     int64_t longest_statement_ms, source_count, source_matched;
     int validated, schema_changed, quality_passed, reconciled;
-    bool resumed;        /* an older run was continued */
-    bool resumable;      /* failed or interrupted with something to resume */
-    rv_error error;      /* error.code RV_OK: none */
+    bool resumed;   /* an older run was continued */
+    bool resumable; /* failed or interrupted with something to resume */
+    rv_error error; /* error.code RV_OK: none */
     int exit_code;
 } rv_export_report;
 
@@ -37,10 +37,11 @@ typedef struct rv_export_report {
  * at a time. */
 typedef struct rv_run_hooks {
     void *ctx;
-    void (*started)(void *ctx, const rv_export_report *r);          /* run_id, mode, tuning known */
-    void (*planned)(void *ctx, const char *export_name, int64_t total_chunks); /* chunked, keyset: 0 = unknown */
+    void (*started)(void *ctx, const rv_export_report *r); /* run_id, mode, tuning known */
+    void (*planned)(void *ctx, const char *export_name,
+                    int64_t total_chunks); /* chunked, keyset: 0 = unknown */
     void (*progress)(void *ctx, const char *export_name, int64_t chunks_done, int64_t rows);
-    void (*finished)(void *ctx, const rv_export_report *r);         /* prints the block */
+    void (*finished)(void *ctx, const rv_export_report *r); /* prints the block */
 } rv_run_hooks;
 
 typedef struct rv_run_opts {
@@ -73,7 +74,8 @@ rv_status rv_engine_state(const rv_env *env, const rv_cfg *cfg, bool must_exist,
                           rv_error *err) RV_MUST_USE;
 /* state finish-run: settles one dead run. */
 rv_status rv_engine_finish_run(const rv_env *env, const rv_cfg *cfg, const char *run_id,
-                               rv_arena *arena, const char **out_outcome, rv_error *err) RV_MUST_USE;
+                               rv_arena *arena, const char **out_outcome,
+                               rv_error *err) RV_MUST_USE;
 /* Today's owner facts of an export as JSON (state accept); connects to the source. */
 rv_status rv_engine_owner_facts(const rv_env *env, const rv_cfg *cfg, const rv_cfg_export *x,
                                 rv_arena *arena, const char **out_json, rv_error *err) RV_MUST_USE;
@@ -99,9 +101,9 @@ typedef struct rv_violation {
 typedef struct rv_check_report {
     const char *export_name, *table; /* table: multi-table CDC only */
     const char *strategy, *mode, *row_estimate, *scan_type, *verdict, *recommended, *parallelism;
-    const char *suggestion;          /* NULL: none; may hold line feeds */
-    const char *reads;               /* "pages by orders_pkey (id)" */
-    const char *memory;              /* "~64 MB planned (1 worker)" */
+    const char *suggestion; /* NULL: none; may hold line feeds */
+    const char *reads;      /* "pages by orders_pkey (id)" */
+    const char *memory;     /* "~64 MB planned (1 worker)" */
     const char *read_shape, *read_key, *read_reason;
     rv_check_warning *warnings;
     size_t n_warnings;
@@ -126,8 +128,8 @@ rv_status rv_engine_check(const rv_env *env, const rv_cfg *cfg, const rv_check_o
 /* ---- doctor ---- */
 
 typedef struct rv_doctor_check {
-    const char *name; /* "Source auth (Sqlite)" */
-    char kind;        /* 'O' ok, 'F' fail, 'W' warn, 'N' note */
+    const char *name;          /* "Source auth (Sqlite)" */
+    char kind;                 /* 'O' ok, 'F' fail, 'W' warn, 'N' note */
     const char *detail, *hint; /* NULL: none */
     rv_status code;            /* of a failure */
 } rv_doctor_check;
@@ -145,7 +147,8 @@ typedef struct rv_init_opts {
     const char *const *exclude;
     size_t n_exclude;
     const char *output_file; /* NULL: stdout; sqlite paths count from its directory */
-    const char *gcs_bucket, *gcs_credentials_file, *s3_bucket, *s3_region, *azure_container, *azure_account;
+    const char *gcs_bucket, *gcs_credentials_file, *s3_bucket, *s3_region, *azure_container,
+        *azure_account;
     const char *tls_mode, *tls_ca;
     const char *cwd; /* absolute */
 } rv_init_opts;

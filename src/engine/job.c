@@ -1,0 +1,295 @@
+#include "engine/job.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "engine/names.h"
+#include "engine/owner.h"
+#include "engine/plan.h"
+
+#define RV_TARGET "engine"
+#define MIB (1024u * 1024u)
+
+const char *rv_job_now(rv_job *job, char out[40])
+{
+    rv_rfc3339_ms(rv_env_now_us(job->env), out);
+    return out;
+}
+
+rv_status rv_job_guard(void *ctx, rv_error *err)
+{
+    rv_job *job = ctx;
+    if (!rv_heartbeat_fresh(job))
+        return rv_fail(err, RV_E_STATE_LEASE_LOST,
+                       "export '%s': the lease could not be renewed for 60 s", job->x->name);
+    return rv_state_lease_check(job->state, &job->lease, err);
+}
+
+/* ---- destination and format ---- */
+
+static rv_status open_dest(rv_job *job, rv_error *err)
+{
+    const rv_cfg_dest *d = &job->x->dest;
+    rv_placeholders values = {.date = job->date,
+                              .export_name = job->x->name,
+                              .table = job->x->name,
+                              .run_id = job->run_id};
+    const char *pattern = d->kind == RV_DEST_LOCAL ? (d->path ? d->path : d->prefix) : d->prefix;
+    RV_TRY(rv_cfg_expand(pattern ? pattern : "", &values, &job->arena, &job->prefix, err));
+    job->dd = rv_dest_for(d->kind);
+    if (!job->dd)
+        return rv_fail(err, RV_E_CONFIG_UNSUPPORTED,
+                       "export '%s': destination type %s is not part of this build", job->x->name,
+                       rv_dest_kind_name(d->kind));
+    job->to_stdout = d->kind == RV_DEST_STDOUT;
+    return job->dd->open(job->env, d, job->prefix, &job->dest, err);
+}
+
+static void group_options(const rv_cfg_parquet *p, rv_format_opts *f)
+{
+    f->group_max_bytes = p->max_row_group_mb * MIB;
+    if (!p->written)
+        return;
+    f->group = p->fixed_rows ? RV_GROUP_ROWS : RV_GROUP_BYTES;
+    f->group_rows = p->row_group_rows;
+    f->group_target_bytes = p->target_row_group_mb * MIB;
+}
+
+static rv_encoding_policy encoding_of(const char *word)
+{
+    if (word && strcmp(word, "compatible") == 0)
+        return RV_ENCODING_COMPATIBLE;
+    return word && strcmp(word, "small") == 0 ? RV_ENCODING_SMALL : RV_ENCODING_AUTO;
+}
+
+static rv_status choose_format(rv_job *job, rv_error *err)
+{
+    const rv_cfg_export *x = job->x;
+    job->fmt = rv_format_find(rv_str_c(x->format));
+    if (!job->fmt)
+        return rv_fail(err, RV_E_CONFIG_UNSUPPORTED, "format %s is not part of this build",
+                       x->format);
+    job->fopts = (rv_format_opts){.level = x->compression_level,
+                                  .encoding = encoding_of(x->parquet.encoding),
+                                  .max_file_bytes = x->max_file_bytes,
+                                  .memory_bytes = 20u * MIB,
+                                  .scratch_dir = job->env->tmp_dir,
+                                  .source_nullable_footer = x->table != NULL};
+    if (!rv_codec_from_name(rv_str_c(x->compression), &job->fopts.codec))
+        return rv_fail(err, RV_E_INTERNAL, "compression %s has no codec", x->compression);
+    group_options(&x->parquet, &job->fopts);
+    const char *suffix = "";
+    if (strcmp(x->format, "csv") == 0)
+        suffix = job->fopts.codec == RV_CODEC_GZIP   ? ".gz"
+                 : job->fopts.codec == RV_CODEC_ZSTD ? ".zst"
+                                                     : "";
+    return rv_arena_printf(&job->arena, &job->extension, err, "%s%s", job->fmt->extension, suffix);
+}
+
+/* ---- identity ---- */
+
+static rv_status set_paths(rv_job *job, rv_error *err)
+{
+    return rv_arena_printf(&job->arena, &job->run_dir, err, "%s/.rivet/runs/%s", job->cfg->dir,
+                           job->run_id);
+}
+
+rv_status rv_job_open(rv_job *job, rv_error *err)
+{
+    char text[40], token[33];
+    rv_date_utc(job->started_us, text);
+    RV_TRY(rv_arena_cstr(&job->arena, rv_str_c(text), &job->date, err));
+    rv_rfc3339_ms(job->started_us, text);
+    RV_TRY(rv_arena_cstr(&job->arena, rv_str_c(text), &job->started_at, err));
+    RV_TRY(rv_name_run_id(&job->arena, job->x->name, job->started_us, &job->run_id, err));
+    RV_TRY(rv_name_stem(&job->arena, job->x->name, job->started_us, 0, &job->stem, err));
+    RV_TRY(rv_name_owner_token(token, err));
+    RV_TRY(rv_arena_cstr(&job->arena, rv_str_c(token), &job->owner_token, err));
+    job->mode = job->x->mode;
+    job->checkpoint = job->x->chunk_checkpoint;
+    job->keyset = job->x->chunk_by_key != NULL || (job->mode == RV_FULL && job->checkpoint);
+    RV_TRY(set_paths(job, err));
+    RV_TRY(choose_format(job, err));
+    return open_dest(job, err);
+}
+
+rv_status rv_job_assume(rv_job *job, const rv_run_row *row, rv_error *err)
+{
+    int64_t started;
+    rv_arena *a = &job->arena;
+    if (!rv_rfc3339_parse(rv_str_c(row->started_at), &started))
+        return rv_fail(err, RV_E_STATE_DAMAGED, "run %s has no readable start", row->run_id);
+    job->started_us = started;
+    job->resumed = true;
+    RV_TRY(rv_arena_cstr(a, rv_str_c(row->run_id), &job->run_id, err));
+    RV_TRY(rv_arena_cstr(a, rv_str_c(row->stem), &job->stem, err));
+    RV_TRY(rv_arena_cstr(a, rv_str_c(row->owner_token), &job->owner_token, err));
+    RV_TRY(rv_arena_cstr(a, rv_str_c(row->started_at), &job->started_at, err));
+    if (row->date_token)
+        RV_TRY(rv_arena_cstr(a, rv_str_c(row->date_token), &job->date, err));
+    RV_TRY(set_paths(job, err));
+    job->dd->close(job->dest);
+    job->dest = NULL;
+    return open_dest(job, err);
+}
+
+rv_status rv_job_open_journal(rv_job *job, rv_error *err)
+{
+    const char *path;
+    RV_TRY(
+        rv_arena_printf(&job->arena, &path, err, "%s/%s.journal.jsonl", job->run_dir, job->run_id));
+    return rv_journal_open(job->env, path, &job->journal, err);
+}
+
+/* ---- source ---- */
+
+rv_status rv_job_open_source(rv_job *job, rv_source **out, rv_error *err)
+{
+    job->sd = rv_source_for(job->cfg->source.engine);
+    if (!job->sd)
+        return rv_fail(err, RV_E_CONFIG_UNSUPPORTED, "source type %s is not part of this build",
+                       rv_engine_name(job->cfg->source.engine));
+    rv_source_opts opts = {.cfg = &job->cfg->source,
+                           .tuning = &job->x->tuning,
+                           .export_name = job->x->name,
+                           .run_id = job->run_id};
+    return job->sd->open(job->env, &opts, out, err);
+}
+
+static rv_status resolve_once(rv_job *job, rv_expr bound, rv_error *err)
+{
+    const rv_cfg_export *x = job->x;
+    rv_read_spec spec = {.table = x->table,
+                         .query = x->query,
+                         .mode = x->mode,
+                         .bound = bound,
+                         .key_column = x->chunk_by_key,
+                         .consistency = x->consistency,
+                         .overrides = x->columns,
+                         .n_overrides = x->n_columns,
+                         .on_invalid_utf8 = x->on_invalid_utf8,
+                         .override_error_null = x->override_error_null,
+                         .allow_row_security = x->allow_row_security,
+                         .zero_date_fail = x->zero_date_fail};
+    return job->sd->resolve(job->source, &spec, &job->arena, &job->rel, err);
+}
+
+/* chunked on a table without a column named: its key decides (config section 6). */
+static rv_status auto_chunk(rv_job *job, rv_error *err)
+{
+    const rv_key *key = &job->rel->key;
+    const rv_cfg_export *x = job->x;
+    if (key->n_columns != 1)
+        return rv_fail(err, RV_E_CONFIG_NEEDS_CHUNKING,
+                       "export '%s': chunked needs chunk_column, or table: with a primary or other "
+                       "usable key (chunk_by_key)",
+                       x->name);
+    const char *table = job->rel->base_table ? job->rel->base_table : x->table;
+    const char *dot = job->rel->base_schema ? "." : "";
+    const char *schema = job->rel->base_schema ? job->rel->base_schema : "";
+    if (!job->rel->is_primary || key->kinds[0] != RV_INT64) {
+        RV_LOG_INFO(job->env, "auto-resolved chunk_by_key = '%s' from key %s on %s%s%s",
+                    key->columns[0], key->name, schema, dot, table);
+        job->keyset = true;
+        return RV_OK;
+    }
+    RV_LOG_INFO(job->env, "auto-resolved chunk_column = '%s' from primary key on %s%s%s",
+                key->columns[0], schema, dot, table);
+    rv_cfg_export *own;
+    RV_TRY(rv_arena_alloc(&job->arena, sizeof *own, &own, err));
+    *own = *x;
+    own->chunk_column = key->columns[0];
+    job->x = own;
+    return resolve_once(job, (rv_expr){own->chunk_column, NULL}, err);
+}
+
+static rv_status add_meta_columns(rv_job *job, rv_error *err)
+{
+    const rv_cfg_export *x = job->x;
+    const rv_schema *base = job->rel->schema;
+    rv_column *columns;
+    size_t n = base->n_columns;
+    RV_TRY(rv_arena_array(&job->arena, n + 2, sizeof *columns, &columns, err));
+    memcpy(columns, base->columns, n * sizeof *columns);
+    if (x->exported_at)
+        columns[n++] = (rv_column){.name = RV_META_EXPORTED_AT,
+                                   .type = rv_type_of(RV_TIMESTAMP_TZ),
+                                   .source_type = "rivet",
+                                   .fidelity = RV_EXACT};
+    if (x->row_hash)
+        columns[n++] = (rv_column){.name = RV_META_ROW_HASH,
+                                   .type = rv_type_of(RV_INT64),
+                                   .source_type = "rivet",
+                                   .fidelity = RV_EXACT};
+    job->schema = (rv_schema){columns, n};
+    if (!x->row_hash_columns)
+        return RV_OK;
+    RV_TRY(rv_arena_array(&job->arena, x->n_row_hash_columns, sizeof *job->row_hash_columns,
+                          &job->row_hash_columns, err));
+    for (size_t i = 0; i < x->n_row_hash_columns; i++) {
+        int at = rv_schema_find(base, rv_str_c(x->row_hash_columns[i]));
+        if (at < 0)
+            return rv_fail(err, RV_E_CONFIG_COLUMN_TYPE,
+                           "export '%s': meta_columns.row_hash names '%s', which the result lacks",
+                           x->name, x->row_hash_columns[i]);
+        job->row_hash_columns[i] = (uint32_t)at;
+    }
+    return RV_OK;
+}
+
+static rv_status fix_consistency(rv_job *job, rv_error *err)
+{
+    const rv_cfg_export *x = job->x;
+    bool pages = job->rel->shape == RV_SHAPE_PAGES && !job->rel->small;
+    job->consistency = x->consistency;
+    if (x->consistency == RV_CONSISTENCY_UNSET || x->consistency == RV_CONSISTENCY_PAGES)
+        job->consistency = pages ? RV_CONSISTENCY_PAGES : RV_CONSISTENCY_STATEMENT;
+    if (x->consistency != RV_CONSISTENCY_SNAPSHOT)
+        return RV_OK;
+    if (!job->sd->snapshot_begin || x->parallel > 1)
+        return rv_fail(err, RV_E_CONFIG_UNSUPPORTED,
+                       "export '%s': consistency snapshot needs parallel: 1 on %s, whose snapshot "
+                       "belongs to one connection",
+                       x->name, job->sd->display);
+    return job->sd->snapshot_begin(job->source, err);
+}
+
+rv_status rv_job_resolve(rv_job *job, rv_error *err)
+{
+    if (job->rel)
+        return RV_OK;
+    if (!job->source)
+        RV_TRY(rv_job_open_source(job, &job->source, err));
+    RV_TRY(resolve_once(job, rv_plan_bound(job), err));
+    if (job->mode == RV_CHUNKED && !job->keyset && !job->x->chunk_column)
+        RV_TRY(auto_chunk(job, err));
+    RV_TRY(rv_plan_check(job, err));
+    if (job->keyset && (job->rel->shape != RV_SHAPE_PAGES || job->rel->key.n_columns == 0) &&
+        !job->rel->small)
+        return rv_fail(err, RV_E_CONFIG_NEEDS_CHUNKING,
+                       "export '%s': %s has no usable key to read units by", job->x->name,
+                       job->x->table ? job->x->table : "the query");
+    RV_TRY(add_meta_columns(job, err));
+    RV_TRY(rv_schema_check_names(&job->schema, err));
+    RV_TRY(fix_consistency(job, err));
+    RV_TRY(rv_owner_json(job, &job->arena, &job->owner_json, err));
+    return rv_plan_hash(job, &job->arena, &job->plan_hash, err);
+}
+
+void rv_job_close(rv_job *job)
+{
+    rv_heartbeat_stop(job);
+    if (job->source) {
+        rv_error ignored = {0};
+        if (job->consistency == RV_CONSISTENCY_SNAPSHOT && job->sd->snapshot_end)
+            (void)!job->sd->snapshot_end(job->source, &ignored);
+        job->sd->close(job->source);
+    }
+    if (job->dest)
+        job->dd->close(job->dest);
+    rv_journal_close(job->journal);
+    pthread_mutex_destroy(&job->lock);
+    rv_arena_free(&job->arena);
+}

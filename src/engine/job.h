@@ -1,0 +1,91 @@
+/* engine/job.h: one export while it runs: what was fixed at start, what it holds open, what it
+ * has counted. Owner: rv_export_run's frame. The fields of `identity` never change after the
+ * lease is taken, but `stem` (a foreign name moves it on), which `lock` guards together with
+ * everything under "shared".
+ * Source: spec "lifecycle" sections 1, 2. */
+#ifndef RV_ENGINE_JOB_H
+#define RV_ENGINE_JOB_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "destination/destination.h"
+#include "engine/engine.h"
+#include "engine/journal.h"
+#include "format/format.h"
+
+typedef struct rv_heartbeat rv_heartbeat;
+
+typedef struct rv_job {
+    const rv_env *env;
+    const rv_cfg *cfg;
+    const rv_cfg_export *x;
+    const rv_run_opts *opts;
+    const char *aggregate_id;
+    rv_arena arena; /* the run's lifetime; only under `lock` once workers run */
+
+    /* identity */
+    int64_t started_us;
+    const char *run_id, *stem, *date, *prefix, *owner_token, *started_at;
+    const char *run_dir; /* .rivet/runs/{run_id} beside the config */
+    bool resumed;        /* this invocation continues an older run */
+
+    /* open resources */
+    rv_state *state;
+    rv_lease lease;
+    bool leased;
+    rv_heartbeat *heartbeat;
+    const rv_dest_driver *dd;
+    rv_dest *dest;
+    const rv_source_driver *sd;
+    rv_source *source; /* the coordinator's connection; worker 0 reads with it */
+    rv_relation *rel;
+    rv_schema schema; /* rel->schema plus meta columns */
+    uint32_t *row_hash_columns;
+    const rv_format_driver *fmt;
+    rv_format_opts fopts;
+    const char *extension; /* ".parquet", ".csv.gz" */
+    const char *spool_dir;
+    rv_journal *journal;
+    bool to_stdout;
+    rv_mode mode;    /* as configured */
+    bool checkpoint; /* units are remembered: chunk_checkpoint */
+    bool keyset;     /* units are keyset units */
+    rv_consistency consistency;
+    const char *plan_hash, *owner_json;
+
+    /* shared, under lock */
+    pthread_mutex_t lock;
+    unsigned stem_try;
+    int64_t rows, files, bytes, bytes_read, retries, longest_us;
+    int64_t chunks_done, chunks_total, chunks_retried;
+    int64_t first_page_us, last_page_us; /* 0 = none yet */
+    rv_col_sum *replaced_seen;
+    bool rss_warned, cap_warned;
+    bool uploaded_any;
+    rv_export_report *report;
+} rv_job;
+
+/* Opens state, destination and format; fixes the identity of a new run. Nothing is written. */
+rv_status rv_job_open(rv_job *job, rv_error *err) RV_MUST_USE;
+/* Fixes identity anew from the row of the run that is continued. */
+rv_status rv_job_assume(rv_job *job, const rv_run_row *row, rv_error *err) RV_MUST_USE;
+/* Connects the source (once) and resolves the relation, the schema with meta columns, plan hash
+ * and owner facts. */
+rv_status rv_job_resolve(rv_job *job, rv_error *err) RV_MUST_USE;
+rv_status rv_job_open_source(rv_job *job, rv_source **out, rv_error *err) RV_MUST_USE;
+rv_status rv_job_open_journal(rv_job *job, rv_error *err) RV_MUST_USE;
+void rv_job_close(rv_job *job);
+
+/* Lease guard for destination requests (ctx = job). */
+rv_status rv_job_guard(void *job, rv_error *err) RV_MUST_USE;
+/* Starts and stops the 10 s renewal. */
+rv_status rv_heartbeat_start(rv_job *job, rv_error *err) RV_MUST_USE;
+void rv_heartbeat_stop(rv_job *job);
+/* True while the lease was renewed within the last 60 s. */
+bool rv_heartbeat_fresh(const rv_job *job);
+
+/* Text of now for state columns. */
+const char *rv_job_now(rv_job *job, char out[40]);
+
+#endif

@@ -1,0 +1,73 @@
+#include "engine/objects.h"
+
+#include "base/mem.h"
+
+#define STEP_BYTES (256u * 1024u)
+
+rv_status rv_object_read_all(const rv_dest_driver *dd, rv_dest *dest, const char *key, size_t max,
+                             rv_buf *out, bool *out_found, rv_error *err)
+{
+    rv_object obj;
+    rv_buf_clear(out);
+    RV_TRY(dd->stat(dest, key, &obj, out_found, err));
+    if (!*out_found)
+        return RV_OK;
+    if (obj.size_bytes > max)
+        return rv_fail(err, RV_E_CORRUPT, "%s is %llu bytes large", key,
+                       (unsigned long long)obj.size_bytes);
+    size_t want = (size_t)obj.size_bytes, got = 0;
+    RV_TRY(rv_buf_reserve(out, want + 1, err));
+    while (out->len < want) {
+        RV_TRY(dd->read(dest, key, out->len, out->ptr + out->len, want - out->len, &got, err));
+        if (got == 0)
+            return rv_fail(err, RV_E_CORRUPT, "%s ended early", key);
+        out->len += got;
+    }
+    return RV_OK;
+}
+
+static rv_status read_exact(void *self, uint64_t offset, uint8_t *out, size_t len, rv_error *err)
+{
+    rv_object_reader *r = self;
+    while (len) {
+        size_t got = 0;
+        RV_TRY(r->dd->read(r->dest, r->key, offset, out, len, &got, err));
+        if (got == 0)
+            return rv_fail(err, RV_E_CORRUPT, "%s ended early at byte %llu", r->key,
+                           (unsigned long long)offset);
+        out += got;
+        offset += got;
+        len -= got;
+    }
+    return RV_OK;
+}
+
+rv_readable rv_object_readable(rv_object_reader *r, uint64_t size_bytes)
+{
+    return (rv_readable){.self = r, .size_bytes = size_bytes, .read = read_exact};
+}
+
+rv_status rv_object_digest(const rv_dest_driver *dd, rv_dest *dest, const char *key,
+                           rv_cancel *cancel, rv_digests *out, rv_error *err)
+{
+    rv_status st = RV_OK;
+    rv_digest digest = {0};
+    uint64_t offset = 0;
+    size_t got = 0;
+    uint8_t *step = rv_alloc(STEP_BYTES);
+    if (!step || !rv_digest_init(&digest)) {
+        st = rv_fail_memory(err);
+        goto done;
+    }
+    do {
+        RV_GO(rv_cancel_check(cancel, err));
+        RV_GO(dd->read(dest, key, offset, step, STEP_BYTES, &got, err));
+        rv_digest_update(&digest, step, got);
+        offset += got;
+    } while (got == STEP_BYTES);
+    rv_digest_final(&digest, out);
+done:
+    rv_digest_free(&digest);
+    rv_free(step);
+    return st;
+}

@@ -1,0 +1,22 @@
+/* engine/objects.h: small helpers over a destination. */
+#ifndef RV_ENGINE_OBJECTS_H
+#define RV_ENGINE_OBJECTS_H
+
+#include "destination/destination.h"
+#include "format/verify.h"
+
+/* A whole object of at most `max` bytes (more: RV_E_CORRUPT). */
+rv_status rv_object_read_all(const rv_dest_driver *dd, rv_dest *dest, const char *key, size_t max,
+                             rv_buf *out, bool *out_found, rv_error *err) RV_MUST_USE;
+/* An object as random-access input; both borrowed while it is used. */
+typedef struct rv_object_reader {
+    const rv_dest_driver *dd;
+    rv_dest *dest;
+    const char *key;
+} rv_object_reader;
+rv_readable rv_object_readable(rv_object_reader *r, uint64_t size_bytes);
+/* Size, MD5 and fingerprint of the whole object, streamed. */
+rv_status rv_object_digest(const rv_dest_driver *dd, rv_dest *dest, const char *key,
+                           rv_cancel *cancel, rv_digests *out, rv_error *err) RV_MUST_USE;
+
+#endif

@@ -1,0 +1,129 @@
+#include "engine/publish.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "engine/manifest.h"
+#include "engine/objects.h"
+
+#define RV_TARGET "engine"
+#define SHARED_TRIES 5
+
+static rv_status digest_bytes(rv_str text, rv_digests *out, rv_error *err)
+{
+    rv_digest d;
+    if (!rv_digest_init(&d))
+        return rv_fail_memory(err);
+    rv_digest_update(&d, text.ptr, text.len);
+    rv_digest_final(&d, out);
+    rv_digest_free(&d);
+    return RV_OK;
+}
+
+static rv_status put_text(const rv_publication *p, const char *key, rv_str text, const char *mime,
+                          rv_put_mode mode, const char *version, rv_put_outcome *out, rv_error *err)
+{
+    rv_digests digests = {0};
+    RV_TRY(digest_bytes(text, &digests, err));
+    rv_put_spec spec = {.key = key,
+                        .bytes = rv_str_bytes(text),
+                        .digests = &digests,
+                        .owner_token = p->owner_token,
+                        .mime = mime,
+                        .mode = mode,
+                        .version = version,
+                        .guard = p->guard,
+                        .guard_ctx = p->guard_ctx};
+    return p->dd->put(p->dest, &spec, out, err);
+}
+
+rv_status rv_publish_own(const rv_publication *p, char *out_name, rv_error *err)
+{
+    rv_put_outcome outcome;
+    rv_str json = rv_str_c(p->manifest_json);
+    (void)snprintf(out_name, RV_PUBLISH_NAME_SIZE, "manifest-%s.json", p->run_id);
+    RV_TRY(put_text(p, out_name, json, "application/json", RV_PUT_NEW, NULL, &outcome, err));
+    if (outcome == RV_PUT_FOREIGN) {
+        (void)snprintf(out_name, RV_PUBLISH_NAME_SIZE, "manifest-%s-%lld.json", p->run_id,
+                       (long long)p->epoch);
+        RV_TRY(put_text(p, out_name, json, "application/json", RV_PUT_NEW, NULL, &outcome, err));
+        if (outcome == RV_PUT_FOREIGN)
+            return rv_fail(err, RV_E_DEST_CONFLICT, "%s belongs to somebody else", out_name);
+    }
+    RV_KILL_POINT("published-own");
+    return RV_OK;
+}
+
+/* True when the manifest at the shared name is of a later run of the same export. */
+static rv_status is_later(const rv_publication *p, rv_str json, bool *out, rv_error *err)
+{
+    rv_arena scratch = RV_ARENA_INIT;
+    rv_manifest m;
+    rv_error ignored = {0};
+    int64_t theirs, ours;
+    *out = false;
+    rv_status st = rv_manifest_parse(json, &scratch, &m, &ignored);
+    if (st == RV_E_MEMORY)
+        rv_fail_memory(err);
+    else if (st == RV_OK && strcmp(m.export_name, p->export_name) == 0 &&
+             strcmp(m.run_id, p->run_id) != 0 &&
+             rv_rfc3339_parse(rv_str_c(m.started_at), &theirs) &&
+             rv_rfc3339_parse(rv_str_c(p->started_at), &ours))
+        *out = theirs > ours;
+    rv_arena_free(&scratch);
+    return st == RV_E_MEMORY ? st : RV_OK;
+}
+
+static void warn_shared(const rv_publication *p, const char *key, const char *why)
+{
+    RV_LOG_WARN(p->env, "export '%s': %s stays as it is: %s", p->export_name, key, why);
+}
+
+/* Replaces a shared name unless it is already of a later run. *out_kept: a later run's stays. */
+static rv_status put_shared(const rv_publication *p, const char *key, rv_str text, const char *mime,
+                            bool is_manifest, bool *out_kept, rv_error *err)
+{
+    rv_status st = RV_OK;
+    rv_buf old = RV_BUF_INIT;
+    rv_put_outcome outcome = RV_PUT_CHANGED;
+    *out_kept = false;
+    for (int i = 0; i < SHARED_TRIES && outcome == RV_PUT_CHANGED; i++) {
+        rv_object obj;
+        bool found = false, read = false;
+        RV_GO(p->dd->stat(p->dest, key, &obj, &found, err));
+        if (found && is_manifest) {
+            RV_GO(rv_object_read_all(p->dd, p->dest, key, RV_MANIFEST_MAX_BYTES, &old, &read, err));
+            if (read)
+                RV_GO(is_later(p, rv_buf_str(&old), out_kept, err));
+            if (*out_kept)
+                goto done;
+        }
+        RV_GO(
+            put_text(p, key, text, mime, RV_PUT_SHARED, found ? obj.version : NULL, &outcome, err));
+    }
+    if (outcome == RV_PUT_FOREIGN)
+        warn_shared(p, key, "the destination does not let it be replaced");
+    else if (outcome == RV_PUT_CHANGED)
+        warn_shared(p, key, "other runs keep replacing it");
+done:
+    rv_buf_free(&old);
+    return st;
+}
+
+rv_status rv_publish(const rv_publication *p, char *out_name, rv_error *err)
+{
+    bool later = false, ignored;
+    char marker[24];
+    rv_str json = rv_str_c(p->manifest_json);
+    RV_TRY(rv_publish_own(p, out_name, err));
+    RV_TRY(put_shared(p, "manifest.json", json, "application/json", true, &later, err));
+    RV_KILL_POINT("published-manifest");
+    if (later)
+        return RV_OK;
+    rv_manifest_marker(json, marker);
+    RV_TRY(put_shared(p, "_SUCCESS", rv_str_c(marker), "text/plain", false, &ignored, err));
+    RV_KILL_POINT("published-marker");
+    return RV_OK;
+}

@@ -1,0 +1,64 @@
+/* engine/read.h: drains segments of a relation through short statements into batches.
+ * A reader belongs to one thread; it owns its connection.
+ * Source: spec "source-safety" sections 8, 9, 13; "lifecycle" section 10; design "sources" 6, 7. */
+#ifndef RV_ENGINE_READ_H
+#define RV_ENGINE_READ_H
+
+#include "engine/job.h"
+#include "engine/pager.h"
+
+/* Rows of the relation that meet the predicates, in order, after a position. */
+typedef struct rv_segment {
+    const rv_pred *preds;
+    size_t n_preds;
+    const rv_expr *order;
+    size_t n_order;
+    const rv_datum *after; /* n_order values or NULL */
+    uint64_t limit;        /* rows, 0 = all */
+    bool paged;            /* false: one statement, streamed */
+    bool no_position;      /* its last row says nothing about a position */
+    bool (*keep)(void *ctx, rv_builder *builder, bool first_order_changed);
+    void *keep_ctx;
+} rv_segment;
+
+typedef struct rv_reader {
+    rv_job *job;
+    rv_source *source;
+    bool own_source;
+    rv_pager pager;
+    rv_builder *builder;
+    rv_arena arena; /* positions; grows by one key per statement, freed with the unit */
+    int hook;
+    unsigned batch_align; /* batches end at multiples of this many rows of the unit; 0 = free */
+    uint64_t unit_rows;   /* rows frozen so far */
+    uint64_t frozen_bytes;
+    /* where batches go; takes the batch */
+    rv_status (*emit)(void *ctx, rv_batch *batch, rv_error *err);
+    void *emit_ctx;
+    /* asked before each retry; NULL: max_retries decides */
+    rv_status (*may_retry)(void *ctx, const rv_error *cause, bool *out_allowed, rv_error *err);
+    void *retry_ctx;
+    unsigned attempt; /* of the statement at hand */
+    /* results of the segments read since reset */
+    uint64_t rows_read;
+    bool no_position;     /* of the segment at hand */
+    bool limited;         /* a segment's limit was reached */
+    const rv_datum *last; /* order values of the last row of the last non-empty segment */
+    size_t n_last;
+} rv_reader;
+
+rv_status rv_reader_open(rv_reader *r, rv_job *job, rv_source *shared, unsigned workers,
+                         rv_error *err) RV_MUST_USE;
+void rv_reader_close(rv_reader *r);
+/* Between units: forgets positions and counters. */
+void rv_reader_reset(rv_reader *r);
+/* Reads the segments in order and flushes the last batch. */
+rv_status rv_reader_read(rv_reader *r, const rv_segment *segments, size_t n,
+                         rv_error *err) RV_MUST_USE;
+/* Copies datums into the arena. */
+rv_status rv_datums_copy(rv_arena *a, const rv_datum *in, size_t n, const rv_datum **out,
+                         rv_error *err) RV_MUST_USE;
+/* Wait before the next try: spec "lifecycle" section 10. */
+int64_t rv_retry_wait_us(const rv_error *err, unsigned attempt, uint64_t base_ms);
+
+#endif

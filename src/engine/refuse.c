@@ -1,0 +1,32 @@
+#include "engine/run.h"
+
+typedef struct rv_unbuilt {
+    bool used;
+    const char *what;
+} rv_unbuilt;
+
+rv_status rv_refuse_unbuilt(const rv_cfg *cfg, const rv_cfg_export *x, const rv_run_opts *opts,
+                            rv_error *err)
+{
+    const rv_unbuilt list[] = {
+        {x->mode == RV_CDC, "mode: cdc"},
+        {x->partition_by != NULL, "partition_by"},
+        {x->quality.written, "quality"},
+        {x->tuning.adaptive, "tuning.adaptive"},
+        {opts && opts->reconcile, "--reconcile"},
+        {cfg->parallel_exports && !(opts && opts->export_name) && cfg->n_exports > 1,
+         "parallel_exports"},
+        {cfg->parallel_export_processes && !(opts && opts->export_name) && cfg->n_exports > 1,
+         "parallel_export_processes"},
+        {cfg->slack.written && !(opts && opts->no_notify), "notifications (run with --no-notify)"},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        if (!list[i].used)
+            continue;
+        rv_status st = rv_fail(err, RV_E_CONFIG_UNSUPPORTED,
+                               "export '%s': %s is not part of this build", x->name, list[i].what);
+        rv_hint(err, "leave it out; nothing was read or written");
+        return st;
+    }
+    return RV_OK;
+}

@@ -1,0 +1,363 @@
+#include "engine/run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "engine/drift.h"
+#include "engine/owner.h"
+#include "engine/settle.h"
+
+#define RV_TARGET "engine"
+#define STEM_TRIES 1000u
+
+/* ---- identity and lease ---- */
+
+static rv_status row_for(rv_job *job, rv_run_row *row, rv_error *err)
+{
+    const char *endpoint = "", *root = "";
+    rv_buf json = RV_BUF_INIT;
+    rv_json j;
+    if (job->dd->facts)
+        job->dd->facts(job->dest, &endpoint, &root);
+    rv_json_begin(&j, &json, false);
+    rv_json_object(&j);
+    rv_json_kstr(&j, "kind", job->dd->name);
+    rv_json_kstr(&j, "endpoint", endpoint);
+    rv_json_kstr(&j, "root", root);
+    rv_json_object_end(&j);
+    rv_status st = rv_json_end(&j, err);
+    *row = (rv_run_row){.run_id = job->run_id,
+                        .export_name = job->x->name,
+                        .aggregate_id = job->aggregate_id,
+                        .mode = rv_mode_name(job->mode),
+                        .stem = job->stem,
+                        .prefix = job->prefix,
+                        .date_token = job->date,
+                        .status = "running",
+                        .owner_token = job->owner_token,
+                        .started_at = job->started_at,
+                        .checks = job->opts->validate ? "validate" : ""};
+    rv_process_self(&row->process);
+    if (st == RV_OK)
+        st = rv_arena_cstr(&job->arena, rv_buf_str(&json), &row->destination, err);
+    rv_buf_free(&json);
+    return st;
+}
+
+/* Another stem, or another millisecond when even the run id is taken. */
+static rv_status move_identity(rv_job *job, rv_error *err)
+{
+    rv_run_row taken;
+    bool found = false;
+    RV_TRY(rv_state_run_get(job->state, job->run_id, &job->arena, &taken, &found, err));
+    if (!found)
+        return rv_name_stem(&job->arena, job->x->name, job->started_us, ++job->stem_try, &job->stem,
+                            err);
+    job->started_us += 1000;
+    job->dd->close(job->dest);
+    job->dest = NULL;
+    return rv_job_open(job, err);
+}
+
+static rv_status take_lease(rv_job *job, rv_settled *settled, rv_error *err)
+{
+    for (unsigned i = 0; i < STEM_TRIES; i++) {
+        rv_run_row row, open;
+        rv_take take;
+        RV_TRY(row_for(job, &row, err));
+        RV_TRY(rv_state_lease_take(job->state, &row, &job->arena, &take, &open, err));
+        if (take == RV_LEASE_TAKEN) {
+            job->lease = (rv_lease){.run_id = job->run_id, .export_name = job->x->name, .epoch = 1};
+            job->leased = true;
+            RV_KILL_POINT("lease-taken");
+            return RV_OK;
+        }
+        if (take == RV_LEASE_STEM_TAKEN) {
+            RV_TRY(move_identity(job, err));
+            continue;
+        }
+        RV_TRY(rv_settle(job, RV_SETTLE_RUN, settled, err)); /* somebody was quicker */
+        if (settled->resume)
+            return RV_OK;
+    }
+    return rv_fail(err, RV_E_STATE_LEASE, "export '%s': no free run name was found", job->x->name);
+}
+
+static rv_status continue_run(rv_job *job, const rv_settled *settled, rv_error *err)
+{
+    char age[32];
+    rv_process_id self;
+    rv_process_self(&self);
+    RV_TRY(rv_job_assume(job, &settled->row, err));
+    job->lease = (rv_lease){.run_id = job->run_id, .export_name = job->x->name};
+    RV_TRY(rv_state_lease_adopt(job->state, job->run_id, settled->row.epoch, &self,
+                                job->aggregate_id, &job->lease.epoch, err));
+    job->leased = true;
+    RV_KILL_POINT("lease-adopted");
+    rv_duration_text(settled->row.heartbeat_age_us / 1000, age);
+    RV_LOG_WARN(job->env, "export '%s': run %s is continued; its last heartbeat is %s old",
+                job->x->name, job->run_id, age);
+    return RV_OK;
+}
+
+/* ---- gates before row one ---- */
+
+static rv_status judge_columns(rv_job *job, rv_error *err)
+{
+    const rv_schema *s = &job->schema;
+    for (size_t i = 0; i < s->n_columns; i++) {
+        const rv_column *c = &s->columns[i];
+        if (c->fidelity != RV_LOSSY)
+            continue;
+        if (job->opts->strict)
+            return rv_fail(err, RV_E_TYPE_LOSSY, "export '%s': column '%s': %s", job->x->name,
+                           c->name, c->lossy_reason ? c->lossy_reason : "lossy");
+        RV_LOG_WARN(job->env, "export '%s': column '%s': %s", job->x->name, c->name,
+                    c->lossy_reason ? c->lossy_reason : "lossy");
+    }
+    return RV_OK;
+}
+
+static void announce_shape(rv_job *job)
+{
+    const rv_relation *rel = job->rel;
+    if (!job->x->query || rel->small)
+        return;
+    if (rel->shape == RV_SHAPE_PAGES)
+        RV_LOG_INFO(job->env, "export '%s': query read in pages of %s by %s", job->x->name,
+                    rel->base_table ? rel->base_table : "its table", rel->key.name);
+    else
+        RV_LOG_WARN(job->env,
+                    "export '%s': query cannot be read in pages (%s); one statement reads it whole",
+                    job->x->name, rel->shape_reason);
+}
+
+static rv_status compare_progress(rv_job *job, rv_error *err)
+{
+    rv_position_row position = {0};
+    bool have = false;
+    bool uses = job->mode == RV_INCREMENTAL || job->x->keyset_incremental;
+    if (!uses)
+        return RV_OK;
+    RV_TRY(rv_state_position_get(job->state, job->x->name, &job->arena, &position, &have, err));
+    if (!have)
+        return RV_OK;
+    job->report->cursor_low = position.last_cursor_value;
+    return rv_owner_compare(job, position.owner, "cursor", err);
+}
+
+static rv_status prepare_room(rv_job *job, rv_error *err)
+{
+    bool tmpfs = false;
+    uint64_t need = job->x->max_file_bytes ? job->x->max_file_bytes * job->x->parallel : 0;
+    if (job->to_stdout)
+        return RV_OK;
+    RV_TRY(job->dd->prepare(job->dest, need, &tmpfs, err));
+    if (tmpfs)
+        RV_LOG_WARN(job->env, "export '%s': the spool lies on tmpfs and counts as memory",
+                    job->x->name);
+    return RV_OK;
+}
+
+static rv_status journal_plan(rv_job *job, rv_error *err)
+{
+    const char *strategy;
+    char members[512];
+    RV_TRY(rv_plan_strategy(job, &job->arena, &strategy, err));
+    int n = snprintf(members, sizeof members,
+                     "\"snapshot\":{\"strategy\":\"%s\",\"plan_hash\":\"%s\",\"read_shape\":\"%s\","
+                     "\"columns\":%zu,\"resumed\":%s}",
+                     strategy, job->plan_hash, rv_shape_name(job->rel->shape),
+                     job->schema.n_columns, job->resumed ? "true" : "false");
+    rv_journal_add_raw(job->journal, "plan_resolved", (rv_str){members, (size_t)n});
+    return RV_OK;
+}
+
+/* ---- the order of the page ---- */
+
+typedef struct rv_course {
+    rv_settled settled;
+    rv_executed executed;
+    const char *columns_json;
+    bool published;
+} rv_course;
+
+static rv_status start(rv_job *job, rv_course *c, rv_error *err)
+{
+    RV_TRY(rv_refuse_unbuilt(job->cfg, job->x, job->opts, err));
+    RV_TRY(rv_job_open(job, err));
+    RV_TRY(rv_settle(job, RV_SETTLE_RUN, &c->settled, err));
+    if (!c->settled.resume)
+        RV_TRY(take_lease(job, &c->settled, err));
+    if (c->settled.resume)
+        RV_TRY(continue_run(job, &c->settled, err));
+    RV_TRY(rv_heartbeat_start(job, err));
+    const char *dir = job->run_dir;
+    RV_TRY(rv_file_mkdirs(dir, 0700, err));
+    return rv_job_open_journal(job, err);
+}
+
+static rv_status gates(rv_job *job, rv_course *c, rv_error *err)
+{
+    bool changed = false;
+    RV_TRY(rv_job_resolve(job, err));
+    RV_TRY(journal_plan(job, err));
+    announce_shape(job);
+    RV_TRY(compare_progress(job, err));
+    RV_TRY(rv_drift_columns(job, &c->columns_json, err));
+    RV_TRY(rv_drift_gate(job, &changed, err));
+    job->report->schema_changed = changed;
+    RV_TRY(judge_columns(job, err));
+    RV_TRY(job->fmt->check(&job->schema, &job->fopts, err));
+    RV_TRY(prepare_room(job, err));
+    rv_run_facts facts = {.owner = job->owner_json, .plan_hash = job->plan_hash};
+    RV_TRY(rv_state_run_facts(job->state, &job->lease, &facts, err));
+    return rv_settle_clear(job, err);
+}
+
+static rv_status run_steps(rv_job *job, rv_course *c, rv_error *err)
+{
+    const rv_run_hooks *hooks = job->opts->hooks;
+    RV_TRY(start(job, c, err));
+    job->report->run_id = job->run_id;
+    job->report->started_at = job->started_at;
+    job->report->output = job->dd->uri(job->dest);
+    job->report->resumed = job->resumed;
+    if (hooks && hooks->started)
+        hooks->started(hooks->ctx, job->report);
+    RV_TRY(gates(job, c, err));
+    RV_TRY(rv_execute(job, job->resumed && !c->settled.checkpoint, &c->executed, err));
+    RV_TRY(rv_cancel_check(job->env->cancel, err));
+    return rv_run_finish(job, &c->executed, c->columns_json, &c->published, err);
+}
+
+/* ---- the report ---- */
+
+static void tuning_text(rv_job *job, rv_export_report *r, rv_arena *a)
+{
+    const rv_cfg_tuning *t = &job->x->tuning;
+    rv_error ignored = {0};
+    const char *suffix = t->profile_default ? " (default)" : "";
+    (void)!rv_arena_printf(a, &r->tuning_profile, &ignored, "%s%s", rv_profile_name(t->profile),
+                           suffix);
+    if (t->batch_memory_mb && !t->batch_size_written)
+        (void)!rv_arena_printf(a, &r->tuning_text, &ignored,
+                               "profile=%s%s, batch_size=adaptive (target %" PRIu64 " MB)",
+                               rv_profile_name(t->profile), suffix, t->batch_memory_mb);
+    else
+        (void)!rv_arena_printf(a, &r->tuning_text, &ignored, "profile=%s%s, batch_size=%" PRIu64,
+                               rv_profile_name(t->profile), suffix, t->batch_size);
+}
+
+static const char *copy_text(rv_arena *a, const char *text)
+{
+    const char *out = NULL;
+    rv_error ignored = {0};
+    if (text && rv_arena_cstr(a, rv_str_c(text), &out, &ignored) != RV_OK)
+        return NULL;
+    return out;
+}
+
+static void fill_report(rv_job *job, const rv_course *c, rv_status st, int64_t began_us,
+                        rv_arena *a, rv_export_report *r)
+{
+    static const char *const consistency[] = {"pages", "pages", "statement", "snapshot"};
+    r->duration_ms = (rv_clock_mono_us() - began_us) / 1000;
+    r->rows = job->rows;
+    r->files = job->files;
+    r->bytes = job->bytes;
+    r->bytes_read = job->bytes_read;
+    r->retries = job->retries;
+    r->longest_statement_ms = job->longest_us / 1000;
+    r->consistency = job->rel ? consistency[job->consistency] : NULL;
+    bool many = job->rel && (job->mode == RV_CHUNKED || job->keyset);
+    r->chunks_total = many ? (job->chunks_total ? job->chunks_total : job->chunks_done) : -1;
+    r->chunks_done = many ? job->chunks_done : -1;
+    r->chunks_retried = many ? job->chunks_retried : -1;
+    if (st == RV_OK) {
+        r->status = c->executed.skipped ? "skipped" : "success";
+        r->validated = job->opts->validate ? 1 : -1;
+        if (c->executed.skipped)
+            r->skip_reason = r->cursor_low ? "no new rows since the stored cursor" : "no rows";
+        if (job->mode == RV_INCREMENTAL && c->executed.moved)
+            r->cursor_high = c->executed.position.last_cursor_value;
+    } else {
+        r->status = r->error.code == RV_E_INTERRUPTED ? "interrupted"
+                    : c->published                    ? "unpublished"
+                                                      : "failed";
+        r->validated = r->error.code == RV_E_VALIDATE ? 0 : -1;
+        r->resumable = r->run_id != NULL && job->checkpoint;
+        r->exit_code = rv_class_exit(rv_code(st)->class_);
+        int signo = job->env->cancel ? rv_cancel_signal(job->env->cancel) : 0;
+        if (r->error.code == RV_E_INTERRUPTED && signo != 0 && signo != 2)
+            r->exit_code = 143;
+    }
+    r->run_id = copy_text(a, r->run_id);
+    r->started_at = copy_text(a, r->started_at);
+    r->output = copy_text(a, r->output);
+    r->cursor_low = copy_text(a, r->cursor_low);
+    r->cursor_high = copy_text(a, r->cursor_high);
+    if (c->executed.skipped && r->cursor_low) {
+        rv_error ignored = {0};
+        (void)!rv_arena_printf(a, &r->skip_reason, &ignored, "no new rows since cursor '%s'",
+                               r->cursor_low);
+    }
+}
+
+static void empty_report(const rv_export_call *call, rv_export_report *r)
+{
+    *r = (rv_export_report){.export_name = call->x->name,
+                            .status = "failed",
+                            .mode = rv_mode_name(call->x->mode),
+                            .format = call->x->format,
+                            .rows = 0,
+                            .files = 0,
+                            .bytes = 0,
+                            .bytes_read = -1,
+                            .duration_ms = 0,
+                            .peak_rss_mb = -1,
+                            .retries = 0,
+                            .chunks_total = -1,
+                            .chunks_done = -1,
+                            .chunks_retried = -1,
+                            .longest_statement_ms = -1,
+                            .source_count = -1,
+                            .source_matched = -1,
+                            .validated = -1,
+                            .schema_changed = -1,
+                            .quality_passed = -1,
+                            .reconciled = -1};
+}
+
+void rv_export_run(const rv_export_call *call, rv_export_report *out)
+{
+    int64_t began_us = rv_clock_mono_us();
+    empty_report(call, out);
+    rv_job job = {.env = call->env,
+                  .cfg = call->cfg,
+                  .x = call->x,
+                  .opts = call->opts,
+                  .state = call->state,
+                  .aggregate_id = call->aggregate_id,
+                  .report = out,
+                  .started_us = rv_env_now_us(call->env)};
+    rv_course course = {0};
+    pthread_mutex_init(&job.lock, NULL);
+    tuning_text(&job, out, call->report_arena);
+    rv_status st = run_steps(&job, &course, &out->error);
+    if (st != RV_OK && rv_cancel_raised(call->env->cancel) && out->error.code != RV_E_INTERRUPTED) {
+        /* whatever the interruption made fail, the cause is the signal */
+        st = rv_cancel_check(call->env->cancel, &out->error);
+    }
+    if (st != RV_OK)
+        rv_run_fail(&job, &out->error, course.published);
+    fill_report(&job, &course, st, began_us, call->report_arena, out);
+    out->peak_rss_mb = (int64_t)(rv_process_rss_bytes() >> 20);
+    if (out->run_id)
+        rv_run_record(&job, out);
+    rv_job_close(&job);
+}

@@ -1,0 +1,355 @@
+#include "engine/unit.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/queue.h"
+
+#define RV_TARGET "engine"
+#define BATCH_MAX_ROWS 16384u
+#define BATCH_MAX_BYTES (1024u * 1024u)
+#define PART_ALIGN_ROWS 1024u
+#define QUEUE_DEPTH_MAX 64
+
+static unsigned queue_depth(const rv_env *env)
+{
+    int64_t n;
+    const char *text = rv_env_get(env, "RIVET_PIPELINE_WRITES");
+    if (!text || !rv_str_i64(rv_str_c(text), &n) || n < 0)
+        return 2;
+    return n > QUEUE_DEPTH_MAX ? QUEUE_DEPTH_MAX : (unsigned)n;
+}
+
+rv_status rv_worker_open(rv_worker *w, rv_job *job, rv_source *shared, unsigned workers,
+                         rv_error *err)
+{
+    *w = (rv_worker){.job = job, .queue_depth = queue_depth(job->env)};
+    RV_TRY(rv_reader_open(&w->reader, job, shared, workers, err));
+    w->open = true;
+    return RV_OK;
+}
+
+void rv_worker_close(rv_worker *w)
+{
+    if (w->open)
+        rv_reader_close(&w->reader);
+    w->open = false;
+}
+
+/* ---- one reading of a unit ---- */
+
+typedef struct rv_pipe {
+    rv_worker *worker;
+    const rv_unit *unit;
+    rv_parts parts;
+    rv_queue *queue; /* NULL: no second thread */
+    rv_status read_status;
+    rv_error read_error;
+} rv_pipe;
+
+static rv_status open_builder(rv_worker *w, rv_error *err)
+{
+    rv_job *job = w->job;
+    uint64_t max_bytes = BATCH_MAX_BYTES;
+    uint64_t cap = job->x->tuning.max_batch_memory_mb * 1024 * 1024;
+    if (cap && cap < max_bytes)
+        max_bytes = cap;
+    rv_builder_opts opts = {.schema = &job->schema,
+                            .max_rows = BATCH_MAX_ROWS,
+                            .max_bytes = max_bytes,
+                            .max_value_bytes = job->x->tuning.max_value_mb * 1024 * 1024,
+                            .batches = w->queue_depth + 2,
+                            .exported_at = job->x->exported_at,
+                            .exported_at_us = job->started_us,
+                            .row_hash = job->x->row_hash,
+                            .row_hash_columns = job->row_hash_columns,
+                            .n_row_hash_columns = job->x->n_row_hash_columns,
+                            .invalid_utf8_replace = job->x->on_invalid_utf8 == RV_UTF8_REPLACE};
+    w->reader.batch_align = job->x->max_file_bytes ? PART_ALIGN_ROWS : 0;
+    return rv_builder_open(&opts, &w->reader.builder, err);
+}
+
+static void show_progress(rv_job *job, int64_t rows)
+{
+    const rv_run_hooks *hooks = job->opts->hooks;
+    pthread_mutex_lock(&job->lock);
+    job->rows += rows;
+    if (hooks && hooks->progress)
+        hooks->progress(hooks->ctx, job->x->name, job->chunks_done, job->rows);
+    pthread_mutex_unlock(&job->lock);
+}
+
+static rv_status take_batch(rv_pipe *p, rv_batch *batch, rv_error *err)
+{
+    int64_t rows = batch->rows;
+    rv_status st = rv_parts_write(&p->parts, batch, err);
+    rv_builder_recycle(p->worker->reader.builder, batch);
+    if (st == RV_OK)
+        show_progress(p->worker->job, rows);
+    return st;
+}
+
+static rv_status emit_inline(void *ctx, rv_batch *batch, rv_error *err)
+{
+    return take_batch(ctx, batch, err);
+}
+
+static rv_status emit_queued(void *ctx, rv_batch *batch, rv_error *err)
+{
+    rv_pipe *p = ctx;
+    if (rv_queue_put(p->queue, batch))
+        return RV_OK;
+    rv_builder_recycle(p->worker->reader.builder, batch);
+    return rv_fail(err, RV_E_INTERRUPTED, "the encoder stopped");
+}
+
+static void *reading_thread(void *arg)
+{
+    rv_pipe *p = arg;
+    p->read_status =
+        rv_reader_read(&p->worker->reader, p->unit->segments, p->unit->n_segments, &p->read_error);
+    rv_queue_shut(p->queue);
+    return NULL;
+}
+
+static rv_status encode_all(rv_pipe *p, rv_error *err)
+{
+    void *item;
+    rv_status st = RV_OK;
+    while (rv_queue_get(p->queue, &item)) {
+        if (st != RV_OK) {
+            rv_builder_recycle(p->worker->reader.builder, item);
+            continue;
+        }
+        st = take_batch(p, item, err);
+        if (st != RV_OK) { /* the reader must not go on for nothing */
+            rv_queue_shut(p->queue);
+            rv_builder_shut(p->worker->reader.builder);
+            p->worker->job->sd->interrupt(p->worker->reader.source);
+        }
+    }
+    return st;
+}
+
+static rv_status run_two_threads(rv_pipe *p, rv_error *err)
+{
+    pthread_t thread;
+    RV_TRY(rv_queue_open(p->worker->queue_depth, &p->queue, err));
+    p->worker->reader.emit = emit_queued;
+    p->worker->reader.emit_ctx = p;
+    if (pthread_create(&thread, NULL, reading_thread, p) != 0) {
+        rv_queue_close(p->queue);
+        return rv_fail(err, RV_E_MEMORY, "a thread could not be started");
+    }
+    rv_status st = encode_all(p, err);
+    (void)pthread_join(thread, NULL);
+    rv_queue_close(p->queue);
+    if (st == RV_OK && p->read_status != RV_OK) {
+        st = p->read_status;
+        *err = p->read_error;
+    }
+    return st;
+}
+
+static rv_status run_one_thread(rv_pipe *p, rv_error *err)
+{
+    p->worker->reader.emit = emit_inline;
+    p->worker->reader.emit_ctx = p;
+    return rv_reader_read(&p->worker->reader, p->unit->segments, p->unit->n_segments, err);
+}
+
+static void warn_replaced(rv_job *job, const rv_sums *sums)
+{
+    for (size_t i = 0; i < sums->n_columns; i++) {
+        if (!sums->columns[i].replaced)
+            continue;
+        RV_LOG_WARN(job->env, "export '%s': column '%s': %llu values were replaced by policy",
+                    job->x->name, job->schema.columns[i].name,
+                    (unsigned long long)sums->columns[i].replaced);
+    }
+}
+
+static rv_status extract_once(rv_worker *w, const rv_unit *unit, rv_unit_result *out, rv_error *err)
+{
+    rv_status st;
+    rv_pipe p = {.worker = w, .unit = unit};
+    rv_reader_reset(&w->reader);
+    RV_GO(open_builder(w, err));
+    RV_GO(rv_parts_init(&p.parts, w->job, unit->name, err));
+    st = w->queue_depth ? run_two_threads(&p, err) : run_one_thread(&p, err);
+    if (st != RV_OK)
+        goto done;
+    RV_GO(w->job->sd->recheck(w->reader.source, w->job->rel, err));
+    RV_GO(rv_parts_end(&p.parts, unit->empty_file, err));
+    warn_replaced(w->job, &p.parts.sums);
+    *out = (rv_unit_result){.rows = p.parts.sums.rows,
+                            .parts = p.parts.delivered,
+                            .bytes = p.parts.bytes,
+                            .names = p.parts.names,
+                            .sums = p.parts.sums,
+                            .upload_error = p.parts.upload_error,
+                            .limited = w->reader.limited,
+                            .last = w->reader.last,
+                            .n_last = w->reader.n_last};
+    p.parts.sums = (rv_sums){0};
+done:
+    rv_parts_free(&p.parts);
+    rv_builder_close(w->reader.builder);
+    w->reader.builder = NULL;
+    return st;
+}
+
+static bool streamed(const rv_unit *unit)
+{
+    for (size_t i = 0; i < unit->n_segments; i++)
+        if (!unit->segments[i].paged)
+            return true;
+    return false;
+}
+
+rv_status rv_unit_extract(rv_worker *w, const rv_unit *unit, rv_unit_result *out, rv_error *err)
+{
+    rv_job *job = w->job;
+    for (unsigned attempt = 1;; attempt++) {
+        RV_TRY(job->sd->recheck(w->reader.source, job->rel, err));
+        pthread_mutex_lock(&job->lock);
+        int64_t rows_before = job->rows;
+        pthread_mutex_unlock(&job->lock);
+        rv_status st = extract_once(w, unit, out, err);
+        if (st == RV_OK || err->retry == RV_RETRY_P || !streamed(unit) || job->to_stdout ||
+            attempt > job->x->tuning.max_retries || rv_cancel_raised(job->env->cancel))
+            return st;
+        int64_t wait_us = rv_retry_wait_us(err, attempt, job->x->tuning.retry_backoff_ms);
+        RV_LOG_WARN(job->env, "export '%s': unit %s is read again from its start (%s)",
+                    job->x->name, unit->name, err->text);
+        rv_journal_add(job->journal, "retry_attempted", "isi", "attempt", (int64_t)attempt,
+                       "reason", err->text, "backoff_ms", wait_us / 1000);
+        pthread_mutex_lock(&job->lock);
+        job->retries++;
+        job->rows = rows_before;
+        pthread_mutex_unlock(&job->lock);
+        if (!rv_cancel_sleep_us(job->env->cancel, wait_us))
+            return rv_cancel_check(job->env->cancel, err);
+        if (unit->rewind)
+            RV_TRY(unit->rewind(unit->rewind_ctx, err));
+    }
+}
+
+void rv_unit_result_free(rv_unit_result *r)
+{
+    rv_sums_free(&r->sums);
+    *r = (rv_unit_result){0};
+}
+
+/* ---- accumulators ---- */
+
+rv_status rv_sums_to_json(const rv_sums *s, const char *position_json, rv_buf *out, rv_error *err)
+{
+    rv_json j;
+    char hex[33];
+    rv_json_begin(&j, out, false);
+    rv_json_object(&j);
+    rv_json_key(&j, "rows");
+    rv_json_u64(&j, s->rows);
+    rv_hex_u128(s->row_sum, hex);
+    rv_json_kstr(&j, "row_sum", hex);
+    rv_json_key(&j, "columns");
+    rv_json_array(&j);
+    for (size_t i = 0; i < s->n_columns; i++) {
+        rv_json_array(&j);
+        rv_json_u64(&j, s->columns[i].nulls);
+        rv_hex_u64(s->columns[i].sum, hex);
+        rv_json_cstr(&j, hex);
+        rv_json_u64(&j, s->columns[i].max_len);
+        rv_json_array_end(&j);
+    }
+    rv_json_array_end(&j);
+    if (position_json) {
+        rv_json_key(&j, "position");
+        rv_json_raw(&j, rv_str_c(position_json));
+    }
+    rv_json_object_end(&j);
+    return rv_json_end(&j, err);
+}
+
+static bool hex_u64(const char *text, size_t len, uint64_t *out)
+{
+    uint8_t raw[8];
+    if (!text || len != 16 || !rv_unhex((rv_str){text, len}, raw))
+        return false;
+    *out = 0;
+    for (size_t i = 0; i < sizeof raw; i++)
+        *out = (*out << 8) | raw[i];
+    return true;
+}
+
+static bool column_from_json(const json_t *item, rv_col_sum *out)
+{
+    out->nulls = (uint64_t)json_integer_value(json_array_get(item, 0));
+    out->max_len = (uint64_t)json_integer_value(json_array_get(item, 2));
+    const char *sum = json_string_value(json_array_get(item, 1));
+    return sum && hex_u64(sum, strlen(sum), &out->sum);
+}
+
+rv_status rv_sums_from_json(const char *json, size_t n_columns, rv_sums *out, rv_arena *arena,
+                            const char **out_position_json, rv_error *err)
+{
+    rv_status st = RV_OK;
+    rv_sums sums = {0};
+    *out = (rv_sums){0};
+    json_error_t why;
+    json_t *root = json_loads(json ? json : "", 0, &why);
+    const json_t *columns = json_object_get(root, "columns");
+    const char *row_sum = json_string_value(json_object_get(root, "row_sum"));
+    bool ok = columns && json_array_size(columns) == n_columns && row_sum &&
+              strlen(row_sum) == 32 && hex_u64(row_sum, 16, &sums.row_sum.hi) &&
+              hex_u64(row_sum + 16, 16, &sums.row_sum.lo);
+    if (ok) {
+        RV_GO(rv_sums_init(out, n_columns, err));
+        out->row_sum = sums.row_sum;
+        out->rows = (uint64_t)json_integer_value(json_object_get(root, "rows"));
+    }
+    for (size_t i = 0; ok && i < n_columns; i++)
+        ok = column_from_json(json_array_get(columns, i), &out->columns[i]);
+    if (!ok) {
+        rv_sums_free(out);
+        st = rv_fail(err, RV_E_STATE_DAMAGED, "the accumulators of a unit cannot be read");
+        goto done;
+    }
+    if (out_position_json) {
+        char *text = json_dumps(json_object_get(root, "position"), JSON_COMPACT);
+        *out_position_json = NULL;
+        if (text)
+            st = rv_arena_cstr(arena, rv_str_c(text), out_position_json, err);
+        free(text);
+    }
+done:
+    json_decref(root);
+    return st;
+}
+
+rv_status rv_unit_seal(rv_job *job, const rv_unit *unit, const char *key_high,
+                       const rv_unit_result *result, const char *position_json, rv_error *err)
+{
+    rv_buf json = RV_BUF_INIT;
+    rv_status st = rv_sums_to_json(&result->sums, position_json, &json, err);
+    if (st == RV_OK && !rv_buf_cstr(&json))
+        st = rv_fail_memory(err);
+    if (st == RV_OK) {
+        rv_unit_row row = {.unit = unit->name,
+                           .key_low = unit->key_low,
+                           .key_high = key_high,
+                           .rows = (int64_t)result->rows,
+                           .parts = (int64_t)result->parts,
+                           .accumulators = (const char *)json.ptr};
+        st = rv_state_unit_seal(job->state, &job->lease, &row, err);
+    }
+    rv_buf_free(&json);
+    if (st == RV_OK)
+        RV_KILL_POINT("unit-sealed");
+    return st;
+}
