@@ -185,24 +185,31 @@ rv_status rv_builder_f32(rv_builder *b, uint32_t col, float v, rv_error *err)
     return RV_OK;
 }
 
-static uint64_t hash_decimal(const rv_bcol *c, rv_i256 v)
-{
-    uint8_t tagged[1 + RV_CANONICAL_FIXED_MAX];
-    tagged[0] = c->tag;
-    return XXH3_64bits_withSeed(tagged, 1 + rv_canonical_decimal(v, c->scale, tagged + 1), c->seed);
-}
-
-/* As hash_decimal for one machine word. */
+/* Tag, scale and 1 to 8 bytes of one machine word, without memory between. */
 static inline uint64_t hash_decimal_i64(const rv_bcol *c, int64_t v)
 {
-    uint8_t tagged[10];
     uint64_t beyond_sign = (uint64_t)(v ^ (v >> 63));
     unsigned n = (64 - (unsigned)__builtin_clzll(beyond_sign << 1 | 1) + 7) / 8;
-    uint64_t be = __builtin_bswap64((uint64_t)v << (64 - 8 * n));
+    uint64_t be = __builtin_bswap64((uint64_t)v << (64 - 8 * n)); /* as it lies in memory */
+    uint64_t first = be << 16 | (uint64_t)c->scale << 8 | c->tag;
+    if (n >= 7) {
+        rv_ui128 all = (rv_ui128)(be >> 48) << 64 | first;
+        return rv_hash_16(&c->seed, first, (uint64_t)(all >> (8 * (n - 6))), n + 2);
+    }
+    if (n >= 2)
+        return rv_hash_8(&c->seed, (uint32_t)first, (uint32_t)(first >> (8 * (n - 2))), n + 2);
+    return rv_hash_3(&c->seed, c->tag, c->scale, (uint32_t)be, 3);
+}
+
+static uint64_t hash_decimal(const rv_bcol *c, rv_i256 v)
+{
+    int64_t word;
+    if (rv_i256_to_i64(v, &word))
+        return hash_decimal_i64(c, word);
+    uint8_t tagged[1 + RV_CANONICAL_FIXED_MAX];
     tagged[0] = c->tag;
-    tagged[1] = c->scale;
-    memcpy(tagged + 2, &be, sizeof be);
-    return XXH3_64bits_withSeed(tagged, 2 + n, c->seed);
+    size_t len = 1 + rv_canonical_decimal(v, c->scale, tagged + 1);
+    return XXH3_64bits_withSeed(tagged, len, c->seed.seed);
 }
 
 static rv_status decimal_misfit(const rv_bcol *c, rv_i256 v, rv_error *err)
@@ -236,15 +243,30 @@ static rv_status append_decimal(rv_builder *b, uint32_t col, rv_i256 v, rv_error
     return RV_OK;
 }
 
+/* A 64-bit value that fits the precision, sign-extended to the column's width. */
+static inline rv_status put_word(rv_bcol *c, int64_t v, rv_error *err)
+{
+    RV_TRY(rv_bcol_room(c, err));
+    if (c->width == 8) {
+        rv_bcol_put64(c, (uint64_t)v);
+        return RV_OK;
+    }
+    rv_i256 wide = rv_i256_from_i64(v);
+    uint8_t *to = c->values + (size_t)c->present * c->width;
+    memcpy(to, wide.limb, 16);
+    if (c->width == 32)
+        memcpy(to + 16, wide.limb + 2, 16);
+    c->present++;
+    return RV_OK;
+}
+
 rv_status rv_builder_decimal_i64(rv_builder *b, uint32_t col, int64_t unscaled, rv_error *err)
 {
     rv_bcol *c = &b->cols[col];
-    bool word = c->kind == RV_DECIMAL && c->layout == RV_LAYOUT_I64;
-    if (!word || unscaled > c->unscaled_max || unscaled < -c->unscaled_max)
+    if (c->kind != RV_DECIMAL || unscaled > c->unscaled_max || unscaled < -c->unscaled_max)
         return append_decimal(b, col, rv_i256_from_i64(unscaled), err);
     rv_builder_expect(b, col);
-    RV_TRY(rv_bcol_room(c, err));
-    rv_bcol_put64(c, (uint64_t)unscaled);
+    RV_TRY(put_word(c, unscaled, err));
     b->hashes[col] = hash_decimal_i64(c, unscaled);
     return RV_OK;
 }
@@ -277,7 +299,7 @@ rv_status rv_builder_decimal_text(rv_builder *b, uint32_t col, rv_str text, rv_e
     int64_t word;
     if (fit != RV_DECIMAL_OK)
         return text_misfit(c, text, fit, err);
-    if (c->layout == RV_LAYOUT_I64 && rv_i256_to_i64(v, &word))
+    if (rv_i256_to_i64(v, &word))
         return rv_builder_decimal_i64(b, col, word, err);
     return append_decimal(b, col, v, err);
 }
@@ -299,10 +321,7 @@ rv_status rv_builder_uuid(rv_builder *b, uint32_t col, const uint8_t v[16], rv_e
     }
     rv_builder_expect(b, col);
     RV_TRY(put_uuid(c, v, err));
-    uint8_t tagged[17];
-    tagged[0] = c->tag;
-    memcpy(tagged + 1, v, 16);
-    b->hashes[col] = XXH3_64bits_withSeed(tagged, sizeof tagged, c->seed);
+    b->hashes[col] = rv_hash_128(&c->seed, c->tag, v, 16);
     return RV_OK;
 }
 
@@ -350,7 +369,7 @@ rv_status rv_builder_list_end(rv_builder *b, uint32_t col, rv_error *err)
     RV_TRY(rv_buf_add_byte(&b->scratch, c->tag, err));
     RV_TRY(list_canonical(c, c->offsets[c->present], &b->scratch, err));
     b->row_bytes += b->scratch.len;
-    b->hashes[col] = XXH3_64bits_withSeed(b->scratch.ptr, b->scratch.len, c->seed);
+    b->hashes[col] = XXH3_64bits_withSeed(b->scratch.ptr, b->scratch.len, c->seed.seed);
     c->offsets[++c->present] = rv_bcol_rows(c->child);
     c->open = false;
     return RV_OK;

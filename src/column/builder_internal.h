@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "column/builder.h"
 #include "column/canonical_internal.h"
+#include "column/cell_hash_internal.h"
 
 #define RV_HEADROOM 16
 #define RV_VAR_SLACK 16 /* kept beyond the last VAR byte */
@@ -42,9 +43,9 @@ typedef struct rv_bcol {
     int64_t low; /* what rv_builder_i64 takes; low > high: nothing */
     int64_t high;
     int64_t unscaled_max; /* decimal in 64 bits */
-    uint64_t seed;
     uint64_t null_hash;
     uint64_t bool_hash[2];
+    rv_cell_seed seed;
     uint32_t replaced;     /* cells */
     uint32_t replaced_row; /* 1 + the row last counted */
     uint32_t list_nulls;   /* of the child, before the row's list */
@@ -137,10 +138,7 @@ static inline rv_status rv_bcol_room(rv_bcol *c, rv_error *err)
 
 static inline uint64_t rv_bcol_hash_u64(const rv_bcol *c, uint64_t v)
 {
-    uint8_t tagged[9];
-    tagged[0] = c->tag;
-    memcpy(tagged + 1, &v, sizeof v);
-    return XXH3_64bits_withSeed(tagged, sizeof tagged, c->seed);
+    return rv_hash_word(&c->seed, c->tag, v);
 }
 
 static inline void rv_bcol_put64(rv_bcol *c, uint64_t v)

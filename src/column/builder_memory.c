@@ -68,14 +68,11 @@ static void set_type(rv_bcol *c, rv_type t, const char *name)
 
 rv_status rv_bcol_init(rv_bcol *c, const rv_column *column, rv_error *err)
 {
-    static const uint8_t null_tag = 0;
     set_type(c, column->type, column->name);
-    c->seed = rv_canonical_seed(rv_str_c(column->name));
-    c->null_hash = XXH3_64bits_withSeed(&null_tag, 1, c->seed);
-    for (uint8_t v = 0; v < 2; v++) {
-        uint8_t tagged[2] = {c->tag, v};
-        c->bool_hash[v] = XXH3_64bits_withSeed(tagged, sizeof tagged, c->seed);
-    }
+    c->seed = rv_cell_seed_of(rv_canonical_seed(rv_str_c(column->name)));
+    c->null_hash = rv_hash_tagged(&c->seed, 0, NULL, 0);
+    for (uint8_t v = 0; v < 2; v++)
+        c->bool_hash[v] = rv_hash_tagged(&c->seed, c->tag, &v, 1);
     if (c->kind != RV_LIST)
         return RV_OK;
     c->child = rv_calloc(1, sizeof *c->child);

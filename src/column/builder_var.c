@@ -2,46 +2,34 @@
 
 #define HIGH_BITS UINT64_C(0x8080808080808080)
 
-static inline uint64_t load8(const uint8_t *p)
+static inline uint64_t copy8(uint8_t *to, const uint8_t *from)
 {
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
+    uint64_t v = rv_hash_load8(from);
+    memcpy(to, &v, sizeof v);
     return v;
 }
 
-static inline uint32_t load4(const uint8_t *p)
+static inline uint64_t copy16(uint8_t *to, const uint8_t *from)
 {
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
+    return copy8(to, from) | copy8(to + 8, from + 8);
 }
 
 /* Copies and returns the bits that decide whether all bytes are ASCII (none of HIGH_BITS set).
- * Short texts go as overlapping words. */
+ * Ends overlap instead of being branched on, and the classes are those of the hash, so that a
+ * length costs one misprediction, not three. */
 static inline uint64_t copy_text(uint8_t *to, const uint8_t *from, size_t len)
 {
     uint64_t seen = 0;
-    if (len >= 8) {
-        size_t i = 0;
-        for (; i + 16 <= len; i += 16) {
-            uint64_t a = load8(from + i);
-            uint64_t b = load8(from + i + 8);
-            memcpy(to + i, &a, sizeof a);
-            memcpy(to + i + 8, &b, sizeof b);
-            seen |= a | b;
-        }
-        if (i + 8 < len) {
-            uint64_t a = load8(from + i);
-            memcpy(to + i, &a, sizeof a);
-            seen |= a;
-        }
-        uint64_t last = load8(from + len - 8);
-        memcpy(to + len - 8, &last, sizeof last);
-        return seen | last;
+    if (len >= 16) {
+        for (size_t i = 0; i + 16 < len; i += 16)
+            seen |= copy16(to + i, from + i);
+        return seen | copy16(to + len - 16, from + len - 16);
     }
+    if (len >= 8)
+        return copy8(to, from) | copy8(to + len - 8, from + len - 8);
     if (len >= 4) {
-        uint32_t a = load4(from);
-        uint32_t b = load4(from + len - 4);
+        uint32_t a = rv_hash_load4(from);
+        uint32_t b = rv_hash_load4(from + len - 4);
         memcpy(to, &a, sizeof a);
         memcpy(to + len - 4, &b, sizeof b);
         return a | b;
@@ -140,15 +128,22 @@ static inline rv_status put_bytes(rv_builder *b, rv_bcol *c, rv_bytes v, rv_erro
     return RV_OK;
 }
 
-static inline uint64_t hash_last(rv_bcol *c)
+/* A long cell is hashed where it lies, with the tag put in front for that long. */
+static uint64_t hash_long(rv_bcol *c, uint8_t *p, size_t len)
 {
-    uint32_t at = c->offsets[c->present - 1];
-    uint8_t *tagged = c->values + at - 1;
-    uint8_t saved = *tagged;
-    *tagged = c->tag;
-    uint64_t h = XXH3_64bits_withSeed(tagged, c->offsets[c->present] - at + (size_t)1, c->seed);
-    *tagged = saved;
+    uint8_t saved = p[-1];
+    p[-1] = c->tag;
+    uint64_t h = XXH3_64bits_withSeed(p - 1, len + 1, c->seed.seed);
+    p[-1] = saved;
     return h;
+}
+
+/* v: the cell, where it came from or (after replacement) where it lies. */
+static inline uint64_t hash_last(rv_bcol *c, rv_bytes v)
+{
+    if (v.len < 128)
+        return rv_hash_tagged(&c->seed, c->tag, v.ptr, v.len);
+    return hash_long(c, c->values + c->offsets[c->present - 1], v.len);
 }
 
 static rv_status bytes_slow(rv_builder *b, rv_bcol *list, rv_bytes v, rv_error *err)
@@ -171,10 +166,12 @@ rv_status rv_builder_bytes(rv_builder *b, uint32_t col, rv_bytes v, rv_error *er
         return bytes_slow(b, c, v, err);
     rv_builder_expect(b, col);
     RV_TRY(put_bytes(b, c, v, err));
-    b->hashes[col] = hash_last(c);
     if (__builtin_expect(c->dirty, 0)) {
+        uint32_t at = c->offsets[c->present - 1];
+        v = (rv_bytes){c->values + at, c->offsets[c->present] - at};
         rv_bcol_count_replaced(b, c);
         c->dirty = false;
     }
+    b->hashes[col] = hash_last(c, v);
     return RV_OK;
 }
