@@ -226,6 +226,7 @@ static rv_status load_keys(rv_source *s, rv_sq_table *t, rv_arena *arena, bool *
         bool ok = false;
         *out_pk_index |= key.primary;
         RV_GO(text_column(stmt, 0, arena, &key.name, err));
+        key.index = t->without_rowid && key.primary ? "PRIMARY KEY" : key.name;
         RV_GO(load_index(s, t, key.name, &key, &ok, err));
         if (key.primary)
             key.name = "PRIMARY KEY";

@@ -168,8 +168,20 @@ rv_status rv_sq_fail(rv_source *s, int rc, const char *what, rv_error *err)
     return st;
 }
 
-rv_status rv_sq_prepare(rv_source *s, const char *sql, const char *what, sqlite3_stmt **out,
-                        rv_error *err)
+/* Nothing but blanks and comments is left when what follows prepares to nothing. */
+static bool has_more(rv_source *s, const char *tail)
+{
+    sqlite3_stmt *next = NULL;
+    if (!tail || *tail == '\0')
+        return false;
+    int rc = sqlite3_prepare_v2(s->db, tail, -1, &next, NULL);
+    bool more = rc != SQLITE_OK || next != NULL;
+    sqlite3_finalize(next);
+    return more;
+}
+
+rv_status rv_sq_prepare_first(rv_source *s, const char *sql, const char *what, sqlite3_stmt **out,
+                              bool *out_more, rv_error *err)
 {
     RV_TRY(rv_sq_check(s, err));
     rv_buf text = RV_BUF_INIT;
@@ -180,14 +192,23 @@ rv_status rv_sq_prepare(rv_source *s, const char *sql, const char *what, sqlite3
     if (text.len > INT32_MAX)
         RV_GO(rv_fail(err, RV_E_SOURCE_QUERY, "%s: the statement is too long", what));
     sqlite3_stmt *stmt = NULL;
+    const char *tail = NULL;
     int rc = sqlite3_prepare_v3(s->db, (const char *)text.ptr, (int)text.len,
-                                SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
+                                SQLITE_PREPARE_PERSISTENT, &stmt, &tail);
     if (rc != SQLITE_OK)
         RV_GO(rv_sq_fail(s, rc, what, err));
     *out = stmt;
+    *out_more = has_more(s, tail);
 done:
     rv_buf_free(&text);
     return st;
+}
+
+rv_status rv_sq_prepare(rv_source *s, const char *sql, const char *what, sqlite3_stmt **out,
+                        rv_error *err)
+{
+    bool more = false;
+    return rv_sq_prepare_first(s, sql, what, out, &more, err);
 }
 
 static rv_sq_statement *find_statement(rv_source *s, const char *sql)

@@ -331,35 +331,59 @@ static rv_kind wire_kind(int storage, rv_type natural)
     return natural.kind == RV_BINARY ? RV_BINARY : RV_STRING;
 }
 
+size_t rv_sq_bound_order(const rv_relation *rel, rv_expr bound, rv_expr out[RV_SQ_ORDER_MAX])
+{
+    size_t n = 0;
+    if (bound.column)
+        out[n++] = bound;
+    for (size_t i = 0; i < rel->key.n_columns; i++)
+        if (!bound.column || bound.fallback || strcmp(rel->key.columns[i], bound.column) != 0)
+            out[n++] = (rv_expr){rel->key.columns[i], NULL};
+    return n;
+}
+
+rv_status rv_sq_page_plan(rv_source *s, const rv_relation *rel, rv_expr bound, const rv_expr *order,
+                          size_t n_order, rv_arena *arena, rv_sq_plan *out, rv_error *err)
+{
+    rv_datum values[RV_SQ_ORDER_MAX];
+    for (size_t i = 0; i < n_order; i++)
+        values[i] = (rv_datum){.kind = RV_INT64, .text = RV_STR("0")};
+    rv_pred upper = {.expr = bound, .op = RV_LE, .value = values[0]};
+    rv_page_spec page = {.relation = rel,
+                         .preds = &upper,
+                         .n_preds = bound.column ? 1 : 0,
+                         .order = order,
+                         .n_order = n_order,
+                         .after = values};
+    rv_sq_select select = {.limit = true};
+    rv_sq_text text = RV_SQ_TEXT_INIT;
+    rv_status st;
+    RV_GO(rv_sq_text_select(rel, &page, &select, &text, err));
+    RV_GO(rv_sq_explain(s, (const char *)text.sql.ptr, arena, out, err));
+done:
+    rv_sq_text_free(&text);
+    return st;
+}
+
 /* The plan of a page in (bound, key) order: no sort, and an index or the table itself leads. */
 static rv_status bound_plan(rv_source *s, rv_relation *rel, rv_expr bound, rv_arena *arena,
                             rv_error *err)
 {
-    rv_expr order[RV_SQ_ORDER_MAX] = {bound};
-    size_t n = 1;
-    for (size_t i = 0; i < rel->key.n_columns; i++)
-        if (bound.fallback || strcmp(rel->key.columns[i], bound.column) != 0)
-            order[n++] = (rv_expr){rel->key.columns[i], NULL};
-    rv_datum zero = {.kind = rel->bound_kind, .text = RV_STR("0")};
-    rv_pred pred = {.expr = bound, .op = RV_GT, .value = zero};
-    rv_page_spec page = {
-        .relation = rel, .preds = &pred, .n_preds = 1, .order = order, .n_order = n};
-    rv_sq_select select = {.limit = true};
-    rv_sq_text text = RV_SQ_TEXT_INIT;
+    rv_expr order[RV_SQ_ORDER_MAX];
     rv_sq_plan plan;
     bool sorted = false, search = false;
-    rv_status st;
-    RV_GO(rv_sq_text_select(rel, &page, &select, &text, err));
-    RV_GO(rv_sq_explain(s, (const char *)text.sql.ptr, arena, &plan, err));
-    for (size_t i = 0; i < plan.n; i++) {
-        sorted |= strstr(plan.lines[i], "TEMP B-TREE") != NULL;
+    RV_TRY(rv_sq_page_plan(s, rel, bound, &bound, 1, arena, &plan, err));
+    for (size_t i = 0; i < plan.n; i++)
         search |= strncmp(plan.lines[i], "0 SEARCH", 8) == 0;
-    }
     rel->bound_indexed = search;
-    rel->ordered_by_bound = search && !sorted && rel->key.n_columns > 0;
-done:
-    rv_sq_text_free(&text);
-    return st;
+    if (!search || rel->key.n_columns == 0)
+        return RV_OK;
+    size_t n = rv_sq_bound_order(rel, bound, order);
+    RV_TRY(rv_sq_page_plan(s, rel, bound, order, n, arena, &plan, err));
+    for (size_t i = 0; i < plan.n; i++)
+        sorted |= strstr(plan.lines[i], "TEMP B-TREE") != NULL;
+    rel->ordered_by_bound = !sorted;
+    return RV_OK;
 }
 
 static rv_status resolve_bound(rv_source *s, const rv_read_spec *spec, rv_arena *arena,

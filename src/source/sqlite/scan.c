@@ -27,7 +27,9 @@ typedef struct helpers {
 
 static int place_of(const rv_sq_relation *r, rv_expr expr, helpers *h)
 {
-    int place = expr.fallback ? -1 : column_place(r, expr.column);
+    /* a scalar subquery in the list may pass for the column it reads: never take a key from there
+     */
+    int place = expr.fallback || r->spliced ? -1 : column_place(r, expr.column);
     if (place >= 0)
         return place;
     h->expr[h->n] = expr;

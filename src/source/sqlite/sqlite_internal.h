@@ -72,6 +72,9 @@ typedef struct rv_sq_plan {
 } rv_sq_plan;
 rv_status rv_sq_explain(rv_source *s, const char *sql, rv_arena *arena, rv_sq_plan *out,
                         rv_error *err) RV_MUST_USE;
+/* Is the text behind the first statement more than blanks and comments? */
+rv_status rv_sq_prepare_first(rv_source *s, const char *sql, const char *what, sqlite3_stmt **out,
+                              bool *out_more, rv_error *err) RV_MUST_USE;
 /* path.c: absolute path from path or URL of the configuration. */
 rv_status rv_sq_path(const rv_env *env, const rv_cfg_source *cfg, rv_arena *arena, const char **out,
                      rv_error *err) RV_MUST_USE;
@@ -87,6 +90,7 @@ typedef struct rv_sq_table_column {
 
 typedef struct rv_sq_key { /* a unique, full index on plain NOT NULL columns */
     const char *name;
+    const char *index; /* as plans call it; NULL for the rowid */
     const char *columns[RV_KEY_COLUMNS_MAX];
     size_t n;
     bool primary;
@@ -164,6 +168,7 @@ typedef struct rv_sq_relation { /* rv_relation.driver */
     size_t n_columns;
     const rv_sq_table *table; /* the one base table, or NULL */
     bool is_table;            /* `table:`; else a query */
+    bool spliced;             /* a query read like its table: keys are selected beside its list */
     const char *const *ident; /* base columns that name a row; n_ident 0: none */
     size_t n_ident;
     bool ident_rowid; /* the one ident column is the rowid */
@@ -183,6 +188,12 @@ rv_status rv_sq_query_gates(rv_source *s, const rv_read_spec *spec, rv_arena *ar
 rv_status rv_sq_key_choose(const rv_read_spec *spec, const rv_sq_table *t,
                            const rv_sq_relation *present, rv_relation *rel,
                            rv_error *err) RV_MUST_USE;
+/* (bound, key) without naming a column twice; returns how many. */
+size_t rv_sq_bound_order(const rv_relation *rel, rv_expr bound, rv_expr out[RV_SQ_ORDER_MAX]);
+/* The plan of a page in this order under an upper limit of `bound` (its column may be NULL). */
+rv_status rv_sq_page_plan(rv_source *s, const rv_relation *rel, rv_expr bound, const rv_expr *order,
+                          size_t n_order, rv_arena *arena, rv_sq_plan *out,
+                          rv_error *err) RV_MUST_USE;
 rv_type rv_sq_table_column_type(const rv_sq_table *t, const char *name);
 /* Describes the result columns of a prepared statement. */
 rv_status rv_sq_describe(sqlite3_stmt *stmt, rv_arena *arena, rv_sq_relation *r,
