@@ -56,8 +56,8 @@ rv_status rv_thrift_write_list_of_structs(unsigned id, size_t n, unsigned *last_
 rv_status rv_thrift_write_stop(rv_buf *out, rv_error *err) RV_MUST_USE;
 
 /* Reads one struct from the start of `in`; *out is zeroed first, *used (may be NULL) becomes the
- * bytes consumed. Unknown fields are skipped. A known field of another wire type is RV_E_CORRUPT.
- */
+ * bytes consumed. Unknown fields are skipped, and known ones of another wire type, as
+ * generated Thrift code does. */
 rv_status rv_thrift_read(const rv_thrift_desc *desc, rv_bytes in, rv_arena *arena, void *out,
                          size_t *used, rv_error *err) RV_MUST_USE;
 
