@@ -65,9 +65,16 @@ typedef struct rv_code_info {
 #define RV_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 /* Fills *err (when not NULL) and returns `code`, so `return rv_fail(err, ...)` reads well. */
+/* Lets the compiler see that a failure is never RV_OK. */
+static inline rv_status rv_failed_with(rv_status same, rv_status code)
+{
+    (void)same;
+    return code;
+}
 #define RV_STR2_(x) #x
 #define RV_STR1_(x) RV_STR2_(x)
-#define rv_fail(err, code, ...) rv_fail_at((err), (code), __FILE__ ":" RV_STR1_(__LINE__), __VA_ARGS__)
+#define rv_fail(err, code, ...)                                                                    \
+    rv_failed_with(rv_fail_at((err), (code), __FILE__ ":" RV_STR1_(__LINE__), __VA_ARGS__), (code))
 rv_status rv_fail_at(rv_error *err, rv_status code, const char *where, const char *fmt, ...)
     RV_PRINTF(4, 5);
 /* As rv_fail with errno's text appended and native = errno name or number. */

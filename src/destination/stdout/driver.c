@@ -68,6 +68,17 @@ static rv_status stdout_spool_path(rv_dest *d, const char *run_id, const char *k
     return no_objects(err);
 }
 
+static rv_status stdout_sweep(rv_dest *d, const char *run_id, const char *const *keep,
+                              size_t n_keep, rv_error *err)
+{
+    (void)d;
+    (void)run_id;
+    (void)keep;
+    (void)n_keep;
+    (void)err;
+    return RV_OK; /* nothing is spooled */
+}
+
 static rv_status stdout_put(rv_dest *d, const rv_put_spec *spec, rv_put_outcome *out, rv_error *err)
 {
     (void)d;
@@ -189,6 +200,7 @@ const rv_dest_driver rv_dest_stdout = {
     .facts = stdout_facts,
     .prepare = stdout_prepare,
     .spool_path = stdout_spool_path,
+    .sweep = stdout_sweep,
     .put = stdout_put,
     .stat = stdout_stat,
     .read = stdout_read,
