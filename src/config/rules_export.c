@@ -278,11 +278,14 @@ rv_status rv_rules_export(rv_load *ld, size_t i)
     const rv_group *g = ld->exports[i].g;
     RV_TRY(check_name(ld, rv_has(g, RV_K_EXPORT_NAME)));
     RV_TRY(check_mode(ld, g, x));
-    RV_TRY(rv_rules_query(ld, i));
-    RV_TRY(check_tables(ld, g));
-    RV_TRY(rv_rules_chunks(ld, i));
-    RV_TRY(rv_rules_modes(ld, i));
-    RV_TRY(rv_rules_cdc(ld, i));
+    const rv_val *mode = rv_has(g, RV_K_EXPORT_MODE);
+    if (!mode || !mode->unresolved) {
+        RV_TRY(rv_rules_query(ld, i));
+        RV_TRY(check_tables(ld, g));
+        RV_TRY(rv_rules_chunks(ld, i));
+        RV_TRY(rv_rules_modes(ld, i));
+        RV_TRY(rv_rules_cdc(ld, i));
+    }
     RV_TRY(rv_tuning_merge(ld, i));
     if (!rv_has(g, RV_K_EXPORT_CHUNK_MAX_ATTEMPTS))
         x->chunk_max_attempts = x->tuning.max_retries + 1;

@@ -309,10 +309,7 @@ rv_status rv_rules_chunks(rv_load *ld, size_t i)
 {
     rv_cfg_export *x = &ld->cfg->exports[i];
     const rv_group *g = ld->exports[i].g;
-    const rv_val *mode = rv_has(g, RV_K_EXPORT_MODE);
     x->chunk_size_written = rv_has(g, RV_K_EXPORT_CHUNK_SIZE) != NULL;
     RV_TRY(check_numbers(ld, g));
-    if (mode && mode->unresolved)
-        return RV_OK;
     return x->mode == RV_CHUNKED ? check_chunked(ld, g, x) : outside_chunked(ld, g, x);
 }

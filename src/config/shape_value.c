@@ -116,7 +116,8 @@ static rv_status type_float(rv_load *ld, const rv_cfg_key *key, const rv_node *n
     if (kind != RV_SCALAR_INT && kind != RV_SCALAR_FLOAT)
         return rv_shape_wrong_kind(ld, key->name, wanted(key->type), node);
     v->real = rv_scalar_float(node->text);
-    if (!(v->real >= (double)key->min && v->real <= (double)key->max))
+    bool judged_later = key->min == INT64_MIN; /* ratios: V70 */
+    if (!judged_later && !(v->real >= (double)key->min && v->real <= (double)key->max))
         return out_of_range(ld, key, node->text, node->pos);
     v->node = node;
     return RV_OK;
@@ -347,7 +348,7 @@ static rv_status map_entry(rv_load *ld, const rv_cfg_key *key, const rv_pair *pa
     rv_cfg_key one = *key;
     one.name = name;
     one.type = key->type == RV_KEY_MAP_FLOAT ? RV_KEY_FLOAT : RV_KEY_STR;
-    one.min = INT64_MIN; /* V70 judges ratios */
+    one.min = INT64_MIN;
     one.max = INT64_MAX;
     rv_val entry = {0};
     RV_TRY(rv_shape_value(ld, &one, pair->value, need, &entry, NULL));
