@@ -329,11 +329,16 @@ RV_TEST(a_dropped_checkpoint_stops_its_run)
 
 /* ---- keyset ranges ---- */
 
+/* Unit "keyset{R}-{N}" of range R, a digit. */
 static rv_status range_done(fixture *f, const rv_lease *l, const char *unit, const char *at,
                             int64_t next, bool end)
 {
-    rv_unit_done done = {
-        .unit = unit, .kind = RV_UNIT_RANGE, .position = at, .next_unit = next, .range_done = end};
+    rv_unit_done done = {.unit = unit,
+                         .kind = RV_UNIT_RANGE,
+                         .range_index = unit[6] - '0',
+                         .position = at,
+                         .next_unit = next,
+                         .range_done = end};
     return rv_state_unit_done(f->s, l, &done, &f->err);
 }
 
@@ -376,6 +381,7 @@ RV_TEST(ranges_and_their_redo)
     CHECK_EQ(range_done(&f, &l, "keyset1-0", NULL, 0, true), RV_OK); /* range 1 */
     rv_run_final final = {.close_checkpoint = true, .progression_chunk = -1};
     CHECK_EQ(rv_state_run_final(f.s, &l, &final, &f.err), RV_E_INTERNAL); /* still owed */
+    CHECK(strstr(f.err.text, "has 1 unfinished") != NULL);
     rv_unit_row again = {.unit = "keyset0-0", .key_high = "10", .rows = 10, .parts = 1};
     CHECK_EQ(rv_state_part_status(f.s, &l, "a_1", "k0", "uploaded", true, &f.err), RV_OK);
     CHECK_EQ(rv_state_unit_seal(f.s, &l, &again, &f.err), RV_OK);
@@ -384,7 +390,8 @@ RV_TEST(ranges_and_their_redo)
     REQUIRE(got.n == 2);
     CHECK_STR(got.rows[0].position, "20");
     CHECK_EQ(got.rows[0].next_unit, 2);
-    CHECK(got.rows[0].done);
+    CHECK(got.rows[0].done && got.rows[1].done);
+    CHECK_EQ(rv_state_run_final(f.s, &l, &final, &f.err), RV_OK);
     fx_end(&f);
 }
 
