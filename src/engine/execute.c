@@ -1,5 +1,6 @@
 #include "engine/execute.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -482,7 +483,7 @@ static rv_status redo_keyset_unit(rv_job *job, const rv_work *work, const rv_uni
         return rv_fail(err, RV_E_STATE_DAMAGED, "unit %s has no range", u->unit);
     RV_GO(
         rv_plan_range_unit(job, range, false, u->key_low, u->key_high, 0, &t.scratch, &unit, err));
-    (void)strcpy(unit.name, u->unit);
+    (void)snprintf(unit.name, sizeof unit.name, "%s", u->unit);
     RV_GO(rv_state_unit_unseal(job->state, &job->lease, u->unit, err));
     RV_GO(rv_worker_open(&t.worker, job, job->source, 1, err));
     RV_GO(rv_unit_extract(&t.worker, &unit, &result, err));

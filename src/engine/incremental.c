@@ -1,6 +1,7 @@
 #include "engine/incremental.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -287,7 +288,7 @@ rv_status rv_cursor_plan(rv_cursor *c, rv_job *job, const rv_position_row *posit
     *c = (rv_cursor){
         .job = job, .rescan = !x->cursor_strict, .source_columns = job->rel->schema->n_columns};
     *work = (rv_work){.kind = RV_WORK_SINGLE};
-    (void)strcpy(work->single.name, "0");
+    (void)snprintf(work->single.name, sizeof work->single.name, "0");
     work->single.rewind = rv_cursor_rewind;
     work->single.rewind_ctx = c;
     RV_TRY(rv_arena_array(&job->arena, SEGMENTS_MAX, sizeof *segments, &segments, err));

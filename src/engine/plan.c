@@ -1,6 +1,7 @@
 #include "engine/plan.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -233,7 +234,7 @@ rv_status rv_plan_single(rv_job *job, rv_work *out, rv_error *err)
     rv_segment *seg;
     rv_pred *preds;
     *out = (rv_work){.kind = RV_WORK_SINGLE};
-    (void)strcpy(out->single.name, "0");
+    (void)snprintf(out->single.name, sizeof out->single.name, "0");
     out->single.n_segments = 1;
     RV_TRY(one_segment(&job->arena, &seg, &preds, 1, err));
     out->single.segments = seg;
