@@ -29,6 +29,17 @@ static rv_status read_tail(rv_pq_file *f, rv_error *err)
     return RV_OK;
 }
 
+rv_status rv_pq_own_form(const rv_thrift_desc *desc, const void *value, rv_bytes read,
+                         rv_error *err)
+{
+    rv_buf again = RV_BUF_INIT;
+    rv_status st = rv_thrift_write(desc, value, &again, err);
+    if (st == RV_OK && (again.len != read.len || memcmp(again.ptr, read.ptr, read.len) != 0))
+        st = rv_fail(err, RV_E_CORRUPT, "%s: not as it was written", desc->name);
+    rv_buf_free(&again);
+    return st;
+}
+
 static rv_status read_footer(rv_pq_file *f, rv_error *err)
 {
     size_t used = 0;
@@ -55,6 +66,9 @@ rv_status rv_pq_file_init(rv_pq_file *f, const rv_env *env, rv_readable in, rv_e
     RV_TRY(read_footer(f, err));
     rv_str writer = {(const char *)f->meta.created_by.ptr, f->meta.created_by.len};
     f->own = rv_str_starts(writer, RV_STR("rivet version "));
+    if (f->own)
+        RV_TRY(rv_pq_own_form(&rv_pq_file_meta_desc, &f->meta, (rv_bytes){f->footer, f->footer_len},
+                              err));
     if (f->meta.num_rows < 0 || f->meta.row_groups.n > INT32_MAX)
         return rv_fail(err, RV_E_CORRUPT, "footer counts %lld rows in %zu row groups",
                        (long long)f->meta.num_rows, f->meta.row_groups.n);
@@ -149,6 +163,10 @@ static rv_status read_chunk(const rv_pq_file *f, rv_bytes bytes, rv_arena *arena
     if (!(c->chunk.has & RV_HAS(RV_PQ_CHUNK_META)))
         return rv_fail(err, RV_E_CORRUPT, "no column metadata");
     RV_TRY(rv_thrift_read(&rv_pq_column_meta_desc, c->chunk.meta, arena, &c->meta, NULL, err));
+    if (f->own) {
+        RV_TRY(rv_pq_own_form(&rv_pq_column_chunk_desc, &c->chunk, bytes, err));
+        RV_TRY(rv_pq_own_form(&rv_pq_column_meta_desc, &c->meta, c->chunk.meta, err));
+    }
     RV_TRY(chunk_range(c, err));
     return check_chunk(f, c, err);
 }
@@ -159,6 +177,9 @@ static rv_status read_group(const rv_pq_file *f, uint32_t index, rv_arena *arena
     *g = (rv_pq_read_group){.index = index};
     RV_TRY(rv_thrift_read(&rv_pq_row_group_desc, f->meta.row_groups.items[index], arena, &g->meta,
                           NULL, err));
+    if (f->own)
+        RV_TRY(
+            rv_pq_own_form(&rv_pq_row_group_desc, &g->meta, f->meta.row_groups.items[index], err));
     if (g->meta.columns.n != f->n_leaves || g->meta.num_rows < 0)
         return rv_fail(err, RV_E_CORRUPT, "%zu column chunks for %u columns, %lld rows",
                        g->meta.columns.n, f->n_leaves, (long long)g->meta.num_rows);

@@ -81,17 +81,16 @@ static rv_status check_kind(const rv_pq_page_header *h, rv_error *err)
     return RV_OK;
 }
 
-/* Rivet writes one form only, so anything else in a header is damage. */
 static rv_status check_own(rv_pq_reader *r, rv_bytes read, rv_error *err)
 {
     if (!(r->page.header.has & RV_HAS(RV_PQ_PAGE_CRC)))
         return rv_fail(err, RV_E_CORRUPT, "page without a checksum");
-    rv_buf again = RV_BUF_INIT;
-    rv_status st = rv_thrift_write(&rv_pq_page_header_desc, &r->page.header, &again, err);
-    if (st == RV_OK && (again.len != read.len || memcmp(again.ptr, read.ptr, read.len) != 0))
-        st = rv_fail(err, RV_E_CORRUPT, "the page header is not as it was written");
-    rv_buf_free(&again);
-    return st;
+    const rv_pq_data_header *data = &r->page.header.data;
+    if ((r->page.header.has & RV_HAS(RV_PQ_PAGE_V1)) &&
+        (data->def_encoding != RV_PQ_RLE || data->rep_encoding != RV_PQ_RLE))
+        return rv_fail(err, RV_E_CORRUPT, "levels in encodings %d and %d", data->rep_encoding,
+                       data->def_encoding);
+    return rv_pq_own_form(&rv_pq_page_header_desc, &r->page.header, read, err);
 }
 
 /* Headers are short, but page statistics may make them long: the window grows until it fits. */

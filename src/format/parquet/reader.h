@@ -76,6 +76,9 @@ rv_status rv_pq_file_init(rv_pq_file *f, const rv_env *env, rv_readable in,
                           rv_error *err) RV_MUST_USE;
 void rv_pq_file_free(rv_pq_file *f);
 rv_status rv_pq_schema_read(rv_pq_file *f, rv_error *err) RV_MUST_USE; /* part of init */
+/* Rivet writes one form only: a struct that serialises to other bytes than were read is damaged. */
+rv_status rv_pq_own_form(const rv_thrift_desc *desc, const void *value, rv_bytes read,
+                         rv_error *err) RV_MUST_USE;
 /* Value of a footer key; false when absent. */
 bool rv_pq_file_key(const rv_pq_file *f, const char *key, rv_str *out);
 /* The canonical type a top-level column has by its Parquet type; false when there is none. */

@@ -16,8 +16,8 @@ static rv_status load(rv_pq_check *c, int64_t offset, int32_t length, const rv_t
     size_t used = 0;
     rv_status st =
         rv_thrift_read(desc, (rv_bytes){bytes, (size_t)length}, &c->arena, out, &used, err);
-    if (st == RV_OK && used != (size_t)length && c->file->own)
-        st = rv_fail(err, RV_E_CORRUPT, "trailing bytes");
+    if (st == RV_OK && c->file->own)
+        st = rv_pq_own_form(desc, out, (rv_bytes){bytes, (size_t)length}, err);
     return st == RV_OK ? st : rv_wrap(err, st, "%s at offset %" PRId64, desc->name, offset);
 }
 
@@ -34,6 +34,22 @@ static rv_status check_lists(const rv_pq_check *c, rv_error *err)
     if ((defs && defs != n * (c->chunk->leaf->max_def + 1u)) ||
         (reps && reps != n * (c->chunk->leaf->max_rep + 1u)))
         return rv_fail(err, RV_E_CORRUPT, "column index: histograms of an odd length");
+    return RV_OK;
+}
+
+/* What Rivet always writes into an index. */
+static rv_status check_own_lists(const rv_pq_check *c, rv_error *err)
+{
+    const rv_pq_read_leaf *leaf = c->chunk->leaf;
+    bool is_float = leaf->order == RV_PQ_BY_F32 || leaf->order == RV_PQ_BY_F64;
+    uint32_t offsets = leaf->type == RV_PQ_BYTE_ARRAY ? RV_HAS(RV_PQ_OFFSET_INDEX_UNENCODED) : 0;
+    uint32_t columns = RV_HAS(RV_PQ_COLUMN_INDEX_NULLS) |
+                       (is_float ? RV_HAS(RV_PQ_COLUMN_INDEX_NANS) : 0) |
+                       (leaf->max_rep ? RV_HAS(RV_PQ_COLUMN_INDEX_REP) : 0) |
+                       (leaf->max_rep ? RV_HAS(RV_PQ_COLUMN_INDEX_DEF) : 0);
+    if ((c->has_offsets && (c->offsets.has & offsets) != offsets) ||
+        (c->has_columns && (c->columns.has & columns) != columns))
+        return rv_fail(err, RV_E_CORRUPT, "a list is missing from the page indexes");
     return RV_OK;
 }
 
@@ -54,11 +70,12 @@ rv_status rv_pq_check_index_load(rv_pq_check *c, rv_error *err)
     if (c->has_offsets)
         RV_TRY(load(c, m->offset_index_offset, m->offset_index_length, &rv_pq_offset_index_desc,
                     &c->offsets, 0, err));
-    if (!c->has_columns)
-        return RV_OK;
-    RV_TRY(load(c, m->column_index_offset, m->column_index_length, &rv_pq_column_index_desc,
-                &c->columns, offsets_len, err));
-    return check_lists(c, err);
+    if (c->has_columns) {
+        RV_TRY(load(c, m->column_index_offset, m->column_index_length, &rv_pq_column_index_desc,
+                    &c->columns, offsets_len, err));
+        RV_TRY(check_lists(c, err));
+    }
+    return c->file->own ? check_own_lists(c, err) : RV_OK;
 }
 
 /* ---- places ---- */
@@ -178,26 +195,37 @@ rv_status rv_pq_check_index_page(const rv_pq_check *c, rv_error *err)
     return check_bounds(c, i, err);
 }
 
-rv_status rv_pq_check_index_order(const rv_pq_check *c, rv_error *err)
+/* sign 1: rising, -1: falling. */
+static bool is_ordered(const rv_pq_check *c, int sign, size_t *broken)
 {
     const rv_pq_read_leaf *leaf = c->chunk->leaf;
     const rv_pq_column_index *ci = &c->columns;
     rv_pq_bound last_min = {0}, last_max = {0}, min, max;
     bool first = true;
-    if (!c->has_columns || ci->boundary_order == RV_PQ_UNORDERED)
-        return RV_OK;
-    int sign = ci->boundary_order == RV_PQ_ASCENDING ? 1 : -1;
     for (size_t i = 0; i < ci->null_pages.n; i++) {
         if (ci->null_pages.items[i] || !rv_pq_bound_parse(leaf, ci->mins.items[i], &min) ||
             !rv_pq_bound_parse(leaf, ci->maxs.items[i], &max))
             continue;
+        *broken = i;
         if (!first && (rv_pq_range_cmp(leaf->order, last_min, min) * sign > 0 ||
                        rv_pq_range_cmp(leaf->order, last_max, max) * sign > 0))
-            return rv_fail(err, RV_E_CORRUPT, "column index: page %zu breaks the boundary order",
-                           i);
+            return false;
         last_min = min;
         last_max = max;
         first = false;
     }
+    return true;
+}
+
+rv_status rv_pq_check_index_order(const rv_pq_check *c, rv_error *err)
+{
+    size_t page = 0;
+    if (!c->has_columns)
+        return RV_OK;
+    int32_t says = c->columns.boundary_order;
+    if (says != RV_PQ_UNORDERED && !is_ordered(c, says == RV_PQ_ASCENDING ? 1 : -1, &page))
+        return rv_fail(err, RV_E_CORRUPT, "column index: page %zu breaks the boundary order", page);
+    if (c->file->own && says != RV_PQ_ASCENDING && is_ordered(c, 1, &page))
+        return rv_fail(err, RV_E_CORRUPT, "column index: the boundary order is not the one found");
     return RV_OK;
 }
