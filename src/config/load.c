@@ -11,7 +11,8 @@
 
 enum { MAX_FILE_BYTES = 1 << 20, MAX_NOTES = 10000 };
 
-static rv_status RV_PRINTF(3, 0) format(rv_load *ld, const char **out, const char *fmt, va_list args)
+static rv_status RV_PRINTF(3, 0)
+    format(rv_load *ld, const char **out, const char *fmt, va_list args)
 {
     va_list again;
     va_copy(again, args);
