@@ -95,7 +95,8 @@ static inline rv_status pq_dump_slice(const rv_pq_read_leaf *leaf, const rv_pq_s
     for (uint32_t e = 0; e < s->n; e++) {
         bool present = !s->def || s->def[e] == leaf->max_def;
         if (leaf->max_rep || leaf->max_def > 1)
-            RV_TRY(rv_buf_printf(out, err, "%u,%u:", s->rep ? s->rep[e] : 0, s->def ? s->def[e] : 0));
+            RV_TRY(
+                rv_buf_printf(out, err, "%u,%u:", s->rep ? s->rep[e] : 0, s->def ? s->def[e] : 0));
         if (present)
             RV_TRY(pq_dump_value(leaf, &s->values, k++, out, err));
         else

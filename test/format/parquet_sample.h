@@ -171,7 +171,8 @@ static inline rv_status ps_make(rv_encoding_policy policy, rv_codec_id codec, ui
                            .group = RV_GROUP_ROWS,
                            .group_rows = group_rows,
                            .memory_bytes = 64u << 20};
-    rv_builder_opts bopts = {.schema = &schema, .max_rows = 500, .max_bytes = 1u << 20, .batches = 2};
+    rv_builder_opts bopts = {
+        .schema = &schema, .max_rows = 500, .max_bytes = 1u << 20, .batches = 2};
     rv_writer *w = NULL;
     rv_builder *b = NULL;
     rv_sums sums = {0};
