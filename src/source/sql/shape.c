@@ -28,10 +28,12 @@ static bool refuse_at(parser *p, rv_sql_token t)
     if (t.kind == RV_SQL_END) {
         (void)snprintf(what, sizeof what, "end");
     } else {
-        size_t n = rv_utf8_cut(text, t.kind == RV_SQL_WORD ? sizeof what - 1 : 8);
+        bool word = t.kind == RV_SQL_WORD;
+        size_t n = rv_utf8_cut(text, word ? sizeof what - 1 : 8);
+        n = rv_str_trim((rv_str){text.ptr, n}).len; /* a token opens with no blank */
         for (size_t i = 0; i < n; i++) {
             char c = text.ptr[i];
-            c = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+            c = word && c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
             what[i] = (c >= 0 && c < ' ') || c == 127 ? ' ' : c;
         }
         what[n] = '\0';

@@ -211,6 +211,19 @@ rv_status rv_sq_prepare(rv_source *s, const char *sql, const char *what, sqlite3
     return rv_sq_prepare_first(s, sql, what, out, &more, err);
 }
 
+rv_status rv_sq_refresh(rv_source *s, rv_error *err)
+{
+    const char *what = "reading the catalog";
+    rv_sq_statement *st = NULL;
+    bool row = false;
+    RV_TRY(rv_sq_acquire(s, "SELECT 1 FROM sqlite_master LIMIT 1", what, &st, err));
+    rv_sq_arm(s, 0, 0);
+    rv_status result = rv_sq_step(s, st->stmt, what, &row, err);
+    rv_sq_disarm(s);
+    rv_sq_release(s, st);
+    return result;
+}
+
 static rv_sq_statement *find_statement(rv_source *s, const char *sql)
 {
     for (size_t i = 0; i < RV_SQ_STATEMENTS; i++) {

@@ -5,22 +5,26 @@
 #define WIDTH_PAGES 32
 
 /* First row of a statement with one text parameter; *out_row false also when the engine refuses
- * it (a library without dbstat, no sqlite_stat1): an estimate is never worth a failure. */
+ * it (a library without dbstat, no sqlite_stat1): for that an estimate is not worth a failure. */
 static rv_status ask(rv_source *s, const char *sql, const char *arg, sqlite3_stmt **out,
                      bool *out_row, rv_error *err)
 {
     sqlite3_stmt *stmt = NULL;
+    rv_error refused = {0};
     *out_row = false;
-    if (rv_sq_prepare(s, sql, WHAT, &stmt, NULL) != RV_OK)
-        return rv_sq_check(s, err);
-    int rc = sqlite3_bind_text(stmt, 1, arg, -1, SQLITE_TRANSIENT);
+    rv_status st = rv_sq_prepare(s, sql, WHAT, &stmt, &refused);
+    if (st == RV_OK && sqlite3_bind_text(stmt, 1, arg, -1, SQLITE_TRANSIENT) != SQLITE_OK)
+        st = rv_fail_memory(&refused);
     rv_sq_arm(s, 0, 0);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_step(stmt);
+    if (st == RV_OK)
+        st = rv_sq_step(s, stmt, WHAT, out_row, &refused);
     rv_sq_disarm(s);
     *out = stmt;
-    *out_row = rc == SQLITE_ROW;
-    return rv_sq_check(s, err);
+    if (st == RV_OK || st == RV_E_SOURCE_QUERY)
+        return RV_OK;
+    if (err)
+        *err = refused;
+    return st;
 }
 
 static rv_status stat_rows(rv_source *s, const rv_sq_table *t, int64_t *out, rv_error *err)

@@ -145,12 +145,19 @@ static rv_status metadata(gate *g, const rv_sq_table *t, rv_error *err)
     bool row = false;
     RV_TRY(rv_arena_printf(g->arena, &sql, err, "SELECT %s\nFROM %s WHERE %s%s1 = 0", r->list,
                            r->from, r->where ? r->where : "", r->where ? " AND " : ""));
-    if (rv_sq_prepare(g->s, sql, WHAT, &stmt, NULL) != RV_OK) {
+    rv_error refused = {0};
+    rv_status st = rv_sq_prepare(g->s, sql, WHAT, &stmt, &refused);
+    if (st == RV_E_SOURCE_QUERY) {
         g->reason = "refused when spliced";
-        return rv_sq_check(g->s, err);
+        return RV_OK;
+    }
+    if (st != RV_OK) {
+        if (err)
+            *err = refused;
+        return st;
     }
     rv_sq_arm(g->s, 0, 0);
-    rv_status st = rv_sq_step(g->s, stmt, WHAT, &row, err);
+    st = rv_sq_step(g->s, stmt, WHAT, &row, err);
     rv_sq_disarm(g->s);
     if (st == RV_OK && row)
         g->reason = "aggregation";
@@ -226,11 +233,26 @@ static const rv_sq_key *chosen_key(const rv_sq_table *t, const rv_key *key)
     return NULL;
 }
 
-/* SEARCH of the key (or, ordered by a bound, of an index), no sort, nothing built first. */
-static const char *plan_refusal(const gate *g, const rv_sq_table *t, const rv_sq_plan *plan)
+/* "USING INTEGER PRIMARY KEY", the key's own index, or one whose seek ends with the key: there an
+ * equality of the condition comes first and the key still bounds and orders what is read. */
+static bool seeks_key(const gate *g, const rv_sq_table *t, const char *line)
 {
     const rv_sq_key *key = chosen_key(t, &g->rel->key);
-    bool by_bound = g->spec->bound.column != NULL;
+    const char *uses = strstr(line, " USING ");
+    const char *column = key ? g->rel->key.columns[0] : "rowid";
+    if (!uses)
+        return false;
+    if (g->spec->bound.column && strstr(uses, "INDEX "))
+        return true;
+    if (key ? strstr(uses, key->index) != NULL : strstr(uses, "INTEGER PRIMARY KEY") != NULL)
+        return true;
+    const char *at = strstr(uses, column);
+    return at && strncmp(at + strlen(column), ">?", 2) == 0;
+}
+
+/* One SEARCH along the key, no sort, nothing built first; else the node that refuses. */
+static const char *plan_refusal(const gate *g, const rv_sq_table *t, const rv_sq_plan *plan)
+{
     bool found = false;
     for (size_t i = 0; i < plan->n; i++) {
         const char *line = plan->lines[i];
@@ -239,12 +261,7 @@ static const char *plan_refusal(const gate *g, const rv_sq_table *t, const rv_sq
             return line + 2;
         if (line[0] != '0' || is_subquery_node(line))
             continue;
-        bool search = strncmp(line, "0 SEARCH", 8) == 0;
-        const char *uses = strstr(line, " USING ");
-        bool leads =
-            uses && (strstr(uses, "INTEGER PRIMARY KEY") || (by_bound && strstr(uses, "INDEX ")) ||
-                     (key && key->index && strstr(uses, key->index)));
-        if (!search || !leads || found)
+        if (strncmp(line, "0 SEARCH", 8) != 0 || !seeks_key(g, t, line) || found)
             return line + 2;
         found = true;
     }
@@ -297,7 +314,13 @@ static rv_status probe_wrapped(rv_source *s, const rv_read_spec *spec, rv_arena 
     sqlite3_stmt *stmt = NULL;
     RV_TRY(rv_arena_printf(arena, &sql, err, "SELECT * FROM %s WHERE 1 = 0", r->from));
     bool same = false;
-    if (rv_sq_prepare(s, sql, WHAT, &stmt, &cause) == RV_OK) {
+    rv_status st = rv_sq_prepare(s, sql, WHAT, &stmt, &cause);
+    if (st != RV_OK && st != RV_E_SOURCE_QUERY) {
+        if (err)
+            *err = cause;
+        return st;
+    }
+    if (st == RV_OK) {
         same = (size_t)sqlite3_column_count(stmt) == r->n_columns;
         for (size_t i = 0; same && i < r->n_columns; i++) {
             const char *name = sqlite3_column_name(stmt, (int)i);
@@ -307,11 +330,10 @@ static rv_status probe_wrapped(rv_source *s, const rv_read_spec *spec, rv_arena 
     }
     if (same)
         return RV_OK;
-    RV_TRY(rv_sq_check(s, err));
     rv_error_headline(&cause, text, sizeof text);
-    rv_status st = rv_fail(err, RV_E_SOURCE_QUERY,
-                           "mode %s has to wrap this query and the server refuses that (%s)",
-                           rv_mode_name(spec->mode), text[0] ? text : "other column names");
+    st = rv_fail(err, RV_E_SOURCE_QUERY,
+                 "mode %s has to wrap this query and the server refuses that (%s)",
+                 rv_mode_name(spec->mode), text[0] ? text : "other column names");
     rv_hint(err, "make it a view and name it under table:");
     return st;
 }
@@ -386,6 +408,7 @@ rv_status rv_sq_query_gates(rv_source *s, const rv_read_spec *spec, rv_arena *ar
     sqlite3_stmt *stmt = NULL;
     RV_TRY(rv_arena_cstr(arena, rv_str_c(spec->query), &r->query, err));
     r->what = WHAT;
+    RV_TRY(rv_sq_refresh(s, err));
     RV_TRY(prepare_user(s, r->query, &stmt, err));
     rv_status st = rv_sq_describe(stmt, arena, r, err);
     sqlite3_finalize(stmt);

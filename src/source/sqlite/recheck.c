@@ -54,6 +54,7 @@ static rv_status recheck_result(rv_source *s, const rv_sq_relation *r, rv_arena 
     rv_sq_relation now = {0};
     sqlite3_stmt *stmt = NULL;
     const char *sql = r->query;
+    RV_TRY(rv_sq_refresh(s, err));
     if (!sql)
         RV_TRY(rv_arena_printf(arena, &sql, err, "SELECT * FROM %s", r->from));
     rv_status st = rv_sq_prepare(s, sql, r->what, &stmt, err);

@@ -69,7 +69,7 @@ static rv_status table_texts(const rv_sq_table *t, rv_arena *arena, rv_sq_relati
     RV_GO(rv_sql_quote(rv_str_c(t->name), '"', '"', &b, err));
     RV_GO(rv_buf_add_byte(&b, '.', err));
     RV_GO(keep(&b, arena, &r->qual, err));
-    RV_GO(rv_buf_add_c(&b, "\"main\".", err));
+    /* unqualified, as plans are to be read by people: no other schema exists here */
     RV_GO(rv_sql_quote(rv_str_c(t->name), '"', '"', &b, err));
     RV_GO(keep(&b, arena, &r->from, err));
     for (size_t i = 0; i < t->n_columns; i++) {

@@ -72,6 +72,8 @@ typedef struct rv_sq_plan {
 } rv_sq_plan;
 rv_status rv_sq_explain(rv_source *s, const char *sql, rv_arena *arena, rv_sq_plan *out,
                         rv_error *err) RV_MUST_USE;
+/* Prepared statements trust the schema read last: a step makes this connection look again. */
+rv_status rv_sq_refresh(rv_source *s, rv_error *err) RV_MUST_USE;
 /* Is the text behind the first statement more than blanks and comments? */
 rv_status rv_sq_prepare_first(rv_source *s, const char *sql, const char *what, sqlite3_stmt **out,
                               bool *out_more, rv_error *err) RV_MUST_USE;
