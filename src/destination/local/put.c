@@ -254,7 +254,7 @@ rv_status rv_local_put(rv_dest *d, const rv_put_spec *spec, rv_put_outcome *out,
     }
     if (st == RV_OK)
         return RV_OK;
-    st = rv_local_fail(&local, st, spec->key);
+    st = rv_local_fail(&local, st, d->root);
     if (err)
         *err = local;
     return st;

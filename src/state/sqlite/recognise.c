@@ -4,6 +4,8 @@
 #include "base/file.h"
 #include "state/sqlite/sqlite_internal.h"
 
+#define NOT_A_DATABASE "SQLITE_26"
+
 rv_status rv_sqlite_foreign(const char *path, rv_error *err)
 {
     (void)rv_fail(err, RV_E_STATE_FOREIGN,
@@ -76,18 +78,16 @@ done:
     return st;
 }
 
-/* *out_size of the file beside: 0 also when it is missing. */
-static rv_status side_size(const char *path, const char *suffix, uint64_t *out, rv_error *err)
+static rv_status side_exists(const char *path, const char *suffix, bool *out, rv_error *err)
 {
     rv_buf name = RV_BUF_INIT;
-    bool found;
+    uint64_t size;
     rv_status st;
     RV_GO(rv_buf_printf(&name, err, "%s%s", path, suffix));
     const char *text = rv_buf_cstr(&name);
     if (!text)
         RV_GO(rv_fail_memory(err));
-    *out = 0;
-    RV_GO(rv_file_size(text, out, &found, err));
+    RV_GO(rv_file_size(text, &size, out, err));
 done:
     rv_buf_free(&name);
     return st;
@@ -99,38 +99,47 @@ static rv_status has_header(const char *path, bool *out, rv_error *err)
     char head[sizeof magic];
     int fd;
     RV_TRY(rv_file_open_read(path, &fd, err));
-    rv_error local;
-    rv_status st = rv_file_pread(fd, head, sizeof head, 0, path, &local);
+    rv_status st = rv_file_pread(fd, head, sizeof head, 0, path, err);
     rv_file_close(fd);
-    if (st == RV_E_CORRUPT) { /* shorter than any database */
-        *out = false;
-        return RV_OK;
-    }
-    if (st != RV_OK && err)
-        *err = local;
     if (st == RV_OK)
         *out = memcmp(head, magic, sizeof magic) == 0;
     return st;
 }
 
+/* Closing any descriptor of a file drops every lock this process holds on it, those of another
+ * thread's connection included. A database in use has side files; then only SQLite, which
+ * keeps account of that, may open it. */
+static rv_status in_use(const char *path, bool *out, rv_error *err)
+{
+    static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
+    *out = false;
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0] && !*out; i++)
+        RV_TRY(side_exists(path, suffixes[i], out, err));
+    return RV_OK;
+}
+
+#define SMALLEST_DATABASE 512
+
 static rv_status look(const rv_env *env, const char *path, rv_db_content *out, rv_error *err)
 {
-    uint64_t size = 0, wal;
-    bool found, sqlite;
+    uint64_t size = 0;
+    bool found, used, sqlite = true;
     RV_TRY(rv_file_size(path, &size, &found, err));
-    if (size == 0) {
-        *out = RV_DB_EMPTY;
+    *out = size == 0 ? RV_DB_EMPTY : RV_DB_FOREIGN;
+    if (size < SMALLEST_DATABASE)
         return RV_OK;
-    }
-    RV_TRY(has_header(path, &sqlite, err));
-    if (!sqlite) {
+    RV_TRY(in_use(path, &used, err));
+    if (!used)
+        RV_TRY(has_header(path, &sqlite, err));
+    if (!sqlite)
+        return RV_OK;
+    /* an ordinary connection would leave -wal and -shm files beside a resting WAL database */
+    rv_status st = probe(env, path, !used, out, err);
+    if (st == RV_E_STATE_DAMAGED && err && strcmp(err->native, NOT_A_DATABASE) == 0) {
         *out = RV_DB_FOREIGN;
         return RV_OK;
     }
-    /* An ordinary read-only connection leaves -wal and -shm files beside a WAL database, so a
-     * database whose log is empty is read as immutable. */
-    RV_TRY(side_size(path, "-wal", &wal, err));
-    return probe(env, path, wal == 0, out, err);
+    return st;
 }
 
 rv_status rv_sqlite_recognise(const rv_env *env, const char *path, rv_db_content *out,
