@@ -13,6 +13,12 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
+static int64_t floor_mod(int64_t a, int64_t b)
+{
+    int64_t rest = a % b;
+    return rest < 0 ? rest + b : rest;
+}
+
 static char *put2(char *p, unsigned v)
 {
     p[0] = (char)('0' + v / 10);
@@ -43,7 +49,7 @@ static char *put_year(char *p, int64_t year)
 static char *put_date(char *p, int64_t days)
 {
     int64_t era = floor_div(days, DAYS_PER_ERA);
-    int64_t day = days - era * DAYS_PER_ERA + EPOCH_FROM_ERA_ZERO % DAYS_PER_ERA;
+    int64_t day = floor_mod(days, DAYS_PER_ERA) + EPOCH_FROM_ERA_ZERO % DAYS_PER_ERA;
     era += EPOCH_FROM_ERA_ZERO / DAYS_PER_ERA + day / DAYS_PER_ERA;
     unsigned doe = (unsigned)(day % DAYS_PER_ERA);
     unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
@@ -90,9 +96,7 @@ static unsigned timestamp_text(int64_t v, int64_t per_second, bool tz, char *out
 {
     int64_t per_day = 86400 * per_second;
     int64_t days = floor_div(v, per_day);
-    int64_t rest = v % per_day;
-    if (rest < 0)
-        rest += per_day;
+    int64_t rest = floor_mod(v, per_day);
     char *p = put_date(out, days);
     *p++ = 'T';
     p = put_clock(p, rest / per_second);
