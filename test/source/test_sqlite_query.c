@@ -78,7 +78,9 @@ RV_TEST(pages_equal_the_query)
     REQUIRE(fx_open(&f, BIG));
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
         rv_relation *rel = resolve(&f, (rv_read_spec){.query = queries[i], .mode = RV_FULL});
-        REQUIRE(rel != NULL && rel->shape == RV_SHAPE_PAGES);
+        REQUIRE(rel != NULL);
+        CHECK_STR(rel->shape_reason, "");
+        REQUIRE(rel->shape == RV_SHAPE_PAGES);
         CHECK_EQ(fx_read(&f, rel), RV_OK);
         rv_buf whole = f.text;
         f.text = RV_BUF_INIT;

@@ -214,10 +214,13 @@ static rv_status key_gate(gate *g, const rv_sq_table *t, rv_error *err)
     return RV_OK;
 }
 
+/* "LIST SUBQUERY 1", "CORRELATED SCALAR SUBQUERY 2", "USING ROWID SEARCH ON TABLE u FOR
+ * IN-OPERATOR": what the condition asks beside the table being read. */
 static bool is_subquery_node(const char *line)
 {
-    return strstr(line, " SUBQUERY ") != NULL && strncmp(line, "0 SEARCH", 8) != 0 &&
-           strncmp(line, "0 SCAN", 6) != 0;
+    if (strncmp(line, "0 SEARCH", 8) == 0 || strncmp(line, "0 SCAN", 6) == 0)
+        return false;
+    return strstr(line, " SUBQUERY ") != NULL || strstr(line, " FOR IN-OPERATOR") != NULL;
 }
 
 static const rv_sq_key *chosen_key(const rv_sq_table *t, const rv_key *key)

@@ -1,0 +1,2 @@
+SELECT `a`, "s\"t" FROM t # c
+WHERE a := @x /*! y */

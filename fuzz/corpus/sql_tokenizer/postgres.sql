@@ -1,0 +1,1 @@
+select E'a\'b', $t$ x $t$ from t where x = 1.5e-3 /* a /* b */ c */;

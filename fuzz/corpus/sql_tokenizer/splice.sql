@@ -1,0 +1,1 @@
+SELECT a, b FROM s."T x" AS q WHERE a IS NOT DISTINCT FROM b OR c = 'it''s' -- end
