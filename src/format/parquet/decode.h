@@ -64,7 +64,7 @@ typedef struct rv_pq_dbp {
 rv_status rv_pq_dbp_init(rv_pq_dbp *d, rv_bytes in, unsigned bits, rv_error *err) RV_MUST_USE;
 rv_status rv_pq_dbp_next(rv_pq_dbp *d, uint64_t *out, size_t n, rv_error *err) RV_MUST_USE;
 rv_status rv_pq_dbp_finish(const rv_pq_dbp *d, rv_error *err) RV_MUST_USE;
-/* Bytes of the whole encoded sequence at the start of `in`. */
+/* Bytes of the whole sequence of 32-bit values at the start of `in`. */
 rv_status rv_pq_dbp_length(rv_bytes in, size_t *out, rv_error *err) RV_MUST_USE;
 
 /* DELTA_LENGTH_BYTE_ARRAY, and with prefixes DELTA_BYTE_ARRAY. */
