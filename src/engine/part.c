@@ -180,6 +180,7 @@ rv_status rv_parts_write(rv_parts *p, const rv_batch *batch, rv_error *err)
     if (!p->writer)
         RV_TRY(open_part(p, err));
     RV_TRY(job->fmt->write(p->writer, batch, err));
+    RV_KILL_POINT("part-writing");
     rv_sums_add(&p->part_sums, &batch->sums);
     rv_sums_add(&p->sums, &batch->sums);
     uint64_t limit = job->x->max_file_bytes;

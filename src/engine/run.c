@@ -283,7 +283,7 @@ static void fill_report(rv_job *job, const rv_course *c, rv_status st, int64_t b
         r->validated = job->opts->validate ? 1 : -1;
         if (c->executed.skipped)
             r->skip_reason = r->cursor_low ? "no new rows since the stored cursor" : "no rows";
-        if (job->mode == RV_INCREMENTAL && c->executed.moved)
+        if (job->mode == RV_INCREMENTAL && c->executed.moved && !c->executed.skipped)
             r->cursor_high = c->executed.position.last_cursor_value;
     } else {
         r->status = r->error.code == RV_E_INTERRUPTED ? "interrupted"

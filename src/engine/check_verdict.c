@@ -1,0 +1,229 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "engine/check_internal.h"
+#include "engine/pager.h"
+
+#define MIB (1024 * 1024)
+#define K 1000
+#define M (1000 * 1000)
+#define PEAK_LIMIT_BYTES (2048ll * MIB)
+#define HEAVY_CHUNK_BYTES (256ll * MIB)
+#define SPARSE_DENSITY 0.1
+#define SPARSE_WINDOWS 10
+
+static bool is_chunked(const rv_checking *c)
+{
+    return c->job->mode == RV_CHUNKED || c->job->keyset;
+}
+
+/* ---- verdict ---- */
+
+/* What the process would hold: the plan, and one batch of every worker. */
+static int64_t predicted_peak(const rv_checking *c)
+{
+    const rv_job *job = c->job;
+    uint64_t workers = rv_check_workers(job);
+    int64_t width = job->rel->row_bytes, batch, all;
+    rv_pager pager;
+    rv_pager_init(&pager, &job->x->tuning, width > 0 ? (uint64_t)width : 1, (unsigned)workers);
+    uint64_t planned = rv_memory_planned_bytes(workers, job->schema.n_columns);
+    if (__builtin_mul_overflow((int64_t)(pager.ceiling & INT64_MAX), width, &batch) ||
+        __builtin_mul_overflow(batch, (int64_t)workers, &all) ||
+        __builtin_add_overflow(all, (int64_t)planned, &all))
+        return INT64_MAX;
+    return all;
+}
+
+static const char *verdict_word(const rv_checking *c)
+{
+    const rv_relation *rel = c->job->rel;
+    bool cursor = c->job->mode == RV_INCREMENTAL;
+    int64_t rows = rel->row_estimate;
+    if (c->index)
+        return cursor && rows <= 10 * M ? "EFFICIENT" : "ACCEPTABLE";
+    if (rows <= 1 * M || (cursor && rows <= 50 * M))
+        return "DEGRADED";
+    if (rel->row_bytes < 0)
+        return "UNSAFE";
+    return predicted_peak(c) <= PEAK_LIMIT_BYTES ? "DEGRADED" : "UNSAFE";
+}
+
+static const char *profile_word(const rv_checking *c)
+{
+    int64_t rows = c->job->rel->row_estimate;
+    if (rows < 0)
+        return c->index ? "balanced" : "safe";
+    if (rows <= 100 * K)
+        return !c->index && rv_check_workers(c->job) > 1 ? "safe" : "fast";
+    if (rows <= 1 * M)
+        return c->index ? "fast" : "balanced";
+    return c->index && rows <= 10 * M ? "balanced" : "safe";
+}
+
+static rv_status parallelism(rv_checking *c, rv_error *err)
+{
+    const rv_job *job = c->job;
+    int64_t rows = job->rel->row_estimate;
+    uint64_t n = 1;
+    const char *why = "only chunked mode benefits from parallelism";
+    if (job->keyset) {
+        n = rv_check_workers(job);
+        why = "as configured";
+    } else if (is_chunked(c) && rows >= 0 && rows < 50 * K) {
+        why = "small dataset";
+    } else if (is_chunked(c) && !c->index) {
+        n = rows > 5 * M ? 1 : 2;
+        why = n == 1 ? "every chunk scans a large table" : "no index: every chunk scans the table";
+    } else if (is_chunked(c)) {
+        n = rows < 500 * K ? 2 : 4;
+        why = n == 2 ? "moderate dataset with index support" : "large dataset with index support";
+    }
+    return rv_arena_printf(c->arena, &c->out->parallelism, err, "%s%" PRIu64 " (%s)",
+                           n > 1 ? "parallel: " : "", n, why);
+}
+
+/* ---- suggestions ---- */
+
+static rv_status unindexed(rv_checking *c, rv_buf *b, rv_error *err)
+{
+    rv_expr bound = rv_plan_bound(c->job);
+    const char *column = c->facts.index_hint ? c->facts.index_hint : bound.column;
+    if (column)
+        return rv_buf_printf(b, err,
+                             "No index on '%s' -- every read scans the table.\n"
+                             "Create an index that starts with it.",
+                             column);
+    return rv_buf_add_c(b,
+                        "No index detected -- full table scan. Add an indexed cursor\n"
+                        "column and switch to incremental mode.",
+                        err);
+}
+
+static rv_status suggestion(rv_checking *c, rv_error *err)
+{
+    const rv_job *job = c->job;
+    int64_t rows = job->rel->row_estimate;
+    rv_buf b = RV_BUF_INIT;
+    rv_status st = RV_OK;
+    if (!c->index)
+        RV_GO(unindexed(c, &b, err));
+    if (job->mode == RV_FULL && rows > 10 * M)
+        RV_GO(rv_buf_printf(&b, err, "%sMore than 10M rows in full mode: switch to incremental.",
+                            b.len ? "\n" : ""));
+    if (is_chunked(c) && rv_check_workers(job) == 1 && rows > 10 * M)
+        RV_GO(rv_buf_printf(&b, err, "%sMore than 10M rows read by one worker: set parallel.",
+                            b.len ? "\n" : ""));
+    if (strcmp(c->out->verdict, "UNSAFE") == 0)
+        RV_GO(rv_buf_printf(&b, err, "%sUse tuning.profile: safe and run off-peak.",
+                            b.len ? "\n" : ""));
+    if (b.len)
+        RV_GO(rv_arena_cstr(c->arena, rv_buf_str(&b), &c->out->suggestion, err));
+done:
+    rv_buf_free(&b);
+    return st;
+}
+
+rv_status rv_check_verdict(rv_checking *c, rv_error *err)
+{
+    c->out->verdict = verdict_word(c);
+    RV_TRY(rv_arena_printf(c->arena, &c->out->recommended, err, "tuning.profile: %s",
+                           profile_word(c)));
+    RV_TRY(parallelism(c, err));
+    return suggestion(c, err);
+}
+
+/* ---- warnings ---- */
+
+static rv_status warn(rv_checking *c, const char *severity, const char *message)
+{
+    if (c->out->n_warnings < RV_CHECK_WARNINGS_MAX)
+        c->out->warnings[c->out->n_warnings++] = (rv_check_warning){severity, message};
+    return RV_OK;
+}
+
+static rv_status warn_connections(rv_checking *c, rv_error *err)
+{
+    uint64_t workers = rv_check_workers(c->job);
+    int64_t max = c->facts.max_connections;
+    const char *text;
+    if (c->job->sd->engine == RV_ENGINE_SQLITE || workers == 1)
+        return RV_OK; /* a file has no connection limit */
+    if (max < 0)
+        return warn(c, "HIGH", "the server's connection limit cannot be read; parallel may meet it");
+    if (workers < (uint64_t)max)
+        return RV_OK;
+    RV_TRY(rv_arena_printf(c->arena, &text, err,
+                           "parallel: %" PRIu64 " reaches the server's %" PRId64
+                           " connections; use at most %" PRId64,
+                           workers, max, max > 4 ? max - 3 : 1));
+    return warn(c, "HIGH", text);
+}
+
+static rv_status warn_streamed(rv_checking *c, rv_error *err)
+{
+    const rv_relation *rel = c->job->rel;
+    const char *text;
+    if (c->paged || rel->small || rel->shape == RV_SHAPE_RANGES)
+        return RV_OK;
+    RV_TRY(rv_arena_printf(c->arena, &text, err,
+                           "streamed statement: it cannot be read in pages (%s) and stays open "
+                           "for the whole read",
+                           c->out->read_reason));
+    return warn(c, rel->row_estimate > 1 * M ? "HIGH" : "MEDIUM", text);
+}
+
+static rv_status warn_sparse(rv_checking *c, rv_error *err)
+{
+    const rv_cfg_export *x = c->job->x;
+    int64_t rows = c->job->rel->row_estimate;
+    const char *text;
+    if (c->windows <= SPARSE_WINDOWS || !c->facts.has_range || x->chunk_dense || rows < 0)
+        return RV_OK;
+    double span = (double)c->facts.key_max - (double)c->facts.key_min + 1.0;
+    double density = (double)rows / span;
+    if (density >= SPARSE_DENSITY)
+        return RV_OK;
+    RV_TRY(rv_arena_printf(c->arena, &text, err,
+                           "Sparse key range: '%s' has rows for %.2f%% of its values, so most of "
+                           "%" PRId64 " chunks are nearly empty; use chunk_dense or chunk_by_key",
+                           x->chunk_column, density * 100.0, c->windows));
+    return warn(c, "MEDIUM", text);
+}
+
+static rv_status warn_heavy_chunk(rv_checking *c, rv_error *err)
+{
+    const rv_job *job = c->job;
+    int64_t width = job->rel->row_bytes, rows = job->rel->row_estimate, bytes;
+    uint64_t chunk = rv_check_chunk_rows(job);
+    const char *text;
+    if (!is_chunked(c) || width <= 0 || rows < 0)
+        return RV_OK;
+    if (c->windows > 0 && rows / c->windows < (int64_t)chunk)
+        chunk = (uint64_t)(rows / c->windows);
+    if (!job->keyset && (job->x->chunk_count || job->x->chunk_by_days) && c->windows > 0)
+        chunk = (uint64_t)(rows / c->windows);
+    if ((uint64_t)rows < chunk)
+        chunk = (uint64_t)rows;
+    if (!__builtin_mul_overflow((int64_t)chunk, width, &bytes) && bytes <= HEAVY_CHUNK_BYTES)
+        return RV_OK;
+    RV_TRY(rv_arena_printf(c->arena, &text, err,
+                           "heavy chunk: each of about %" PRIu64 " rows reads more than 256 MB; "
+                           "use chunk_size: %" PRId64,
+                           chunk, HEAVY_CHUNK_BYTES / width ? HEAVY_CHUNK_BYTES / width : 1));
+    return warn(c, "MEDIUM", text);
+}
+
+static bool low_resolution(const rv_job *job)
+{
+    return job->mode == RV_INCREMENTAL && job->rel->bound_type.kind == RV_DATE;
+}
+
+static rv_status expanded(const rv_job *job, const rv_cfg_export *x, const char **out,
+                          rv_error *err)
+{
+    const rv_cfg_dest *d = &x->dest;
+    rv_placeholders values = {.date = job->date, .export_name = x->name, .table = x->name};
+    const char *pattern = d->kind == RV_DEST_LOCAL && d->path ? d->path : d->prefix;
+    return rv_cfg_expand(pattern ? pattern : "", &values, &job->arena_of_texts, out, err);
+}

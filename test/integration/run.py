@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Runs the functions test_* of every test_*.py beside this file (and below); closes with
+'N passed, N failed, N skipped'. --only PART runs the tests whose module.name contains PART."""
+import argparse
+import concurrent.futures
+import importlib.util
+import inspect
+import os
+import sys
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import lib  # noqa: E402
+
+
+def modules(folder):
+    for root, _, names in os.walk(folder):
+        for name in sorted(names):
+            if name.startswith("test_") and name.endswith(".py"):
+                path = os.path.join(root, name)
+                spec = importlib.util.spec_from_file_location(name[:-3], path)
+                module = importlib.util.module_from_spec(spec)
+                spec.loader.exec_module(module)
+                yield module
+
+
+def run(test):
+    started = time.time()
+    place = lib.Place()
+    try:
+        test(place)
+        return "ok", "", time.time() - started
+    except lib.Skip as why:
+        return "skip", str(why), time.time() - started
+    except BaseException:
+        return "fail", traceback.format_exc(), time.time() - started
+    finally:
+        place.close()
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__)
+    ap.add_argument("--rivet", required=True)
+    ap.add_argument("--faulty", help="a test build with fault points")
+    ap.add_argument("--all", action="store_true")
+    ap.add_argument("--only", default="")
+    ap.add_argument("--folder", default=HERE)
+    args = ap.parse_args()
+    lib.RIVET = os.path.abspath(args.rivet)
+    lib.FAULTY = os.path.abspath(args.faulty) if args.faulty else None
+    tests = []
+    for module in modules(args.folder):
+        for name, fn in inspect.getmembers(module, inspect.isfunction):
+            label = f"{module.__name__[5:]}.{name[5:]}"
+            if name.startswith("test_") and fn.__module__ == module.__name__ and args.only in label:
+                if getattr(fn, "long", False) and not args.all:
+                    continue
+                tests.append((label, fn))
+    count = {"ok": 0, "fail": 0, "skip": 0}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        for (label, _), (verdict, text, took) in zip(tests, pool.map(lambda t: run(t[1]), tests)):
+            count[verdict] += 1
+            if verdict == "skip":
+                print(f"SKIP {label}: {text}", flush=True)
+            elif verdict == "fail":
+                print(f"FAIL {label} ({took:.1f} s)\n{text}", flush=True)
+    print(f"{count['ok']} passed, {count['fail']} failed, {count['skip']} skipped")
+    sys.exit(1 if count["fail"] else 0)
+
+
+if __name__ == "__main__":
+    main()
