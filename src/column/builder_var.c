@@ -104,7 +104,8 @@ static rv_status too_large(const rv_builder *b, const rv_bcol *c, size_t len, rv
     return st;
 }
 
-static inline rv_status put_bytes(rv_builder *b, rv_bcol *c, rv_bytes v, rv_error *err)
+static inline __attribute__((always_inline)) rv_status put_bytes(rv_builder *b, rv_bcol *c,
+                                                                 rv_bytes v, rv_error *err)
 {
     if (__builtin_expect(v.len > b->max_value_bytes, 0))
         return too_large(b, c, v.len, err);

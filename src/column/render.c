@@ -31,11 +31,12 @@ static char *digits_before(char *end, uint64_t v)
 /* The digits without trailing zeros; 0.d1d2.. x 10^point. */
 static unsigned significant(rv_shortest r, char digits[20], int *point)
 {
-    char *end = digits + 20;
-    char *p = digits_before(end, r.digits);
+    char text[20];
+    char *end = text + sizeof text;
+    const char *p = digits_before(end, r.digits);
     unsigned n = (unsigned)(end - p);
     *point = (int)n + r.exp10;
-    memmove(digits, p, n);
+    memcpy(digits, p, n);
     while (n > 1 && digits[n - 1] == '0')
         n--;
     return n;

@@ -79,6 +79,21 @@ static bool small_integer(uint64_t c, int q, unsigned bits, rv_shortest *out)
     return true;
 }
 
+/* Money and measurements: when the number is a multiple of 1/10000 below 10^11, so that at most
+ * 15 digits divided by an exact power of ten give it back, no other text that short can. */
+static bool exact_scaling(double v, rv_shortest *out)
+{
+    double abs = __builtin_fabs(v);
+    double scaled = abs * 1e4;
+    if (!(scaled < 1e15))
+        return false;
+    uint64_t m = (uint64_t)(int64_t)(scaled + 0.5);
+    if ((double)(int64_t)m / 1e4 != abs)
+        return false;
+    *out = (rv_shortest){m, -4};
+    return true;
+}
+
 rv_shortest rv_shortest_double(double v)
 {
     uint64_t bits;
@@ -88,7 +103,7 @@ rv_shortest rv_shortest_double(double v)
     rv_shortest r;
     uint64_t c = exponent ? fraction | UINT64_C(1) << 52 : fraction;
     int q = (exponent ? exponent : 1) - 1075;
-    if (exponent && small_integer(c, q, 53, &r))
+    if (exponent && (small_integer(c, q, 53, &r) || exact_scaling(v, &r)))
         return r;
     return shortest(c, q, fraction == 0 && exponent > 1, false);
 }
