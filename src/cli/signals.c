@@ -1,0 +1,63 @@
+#include "cli/signals.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+struct rv_signals {
+    rv_cancel *cancel;
+    pthread_t thread;
+    sigset_t taken; /* the three, and SIGUSR2 that ends the thread */
+    sigset_t before;
+};
+
+static void *take_signals(void *arg)
+{
+    rv_signals *s = arg;
+    bool second = false;
+    for (;;) {
+        int signo = 0;
+        if (sigwait(&s->taken, &signo) != 0)
+            continue;
+        if (signo == SIGUSR2)
+            return NULL;
+        if (second)
+            _exit(rv_cancel_signal(s->cancel) == SIGINT ? 130 : 143);
+        second = true;
+        rv_cancel_raise(s->cancel, signo);
+    }
+}
+
+rv_status rv_signals_open(rv_cancel *cancel, rv_signals **out, rv_error *err)
+{
+    rv_signals *s = rv_calloc(1, sizeof *s);
+    if (!s)
+        return rv_fail_memory(err);
+    s->cancel = cancel;
+    (void)sigemptyset(&s->taken);
+    (void)sigaddset(&s->taken, SIGINT);
+    (void)sigaddset(&s->taken, SIGTERM);
+    (void)sigaddset(&s->taken, SIGHUP);
+    (void)sigaddset(&s->taken, SIGUSR2);
+    (void)pthread_sigmask(SIG_BLOCK, &s->taken, &s->before);
+    int e = pthread_create(&s->thread, NULL, take_signals, s);
+    if (e != 0) {
+        (void)pthread_sigmask(SIG_SETMASK, &s->before, NULL);
+        rv_free(s);
+        return rv_fail_errno(err, RV_E_MEMORY, e, "the signal thread cannot be started");
+    }
+    *out = s;
+    return RV_OK;
+}
+
+void rv_signals_close(rv_signals *s)
+{
+    if (!s)
+        return;
+    (void)pthread_kill(s->thread, SIGUSR2);
+    (void)pthread_join(s->thread, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &s->before, NULL);
+    rv_free(s);
+}

@@ -1,0 +1,14 @@
+/* cli/signals.h: one thread takes SIGINT, SIGTERM and SIGHUP and raises the cancel; a second
+ * signal ends the process at once. Open before any other thread, so that all inherit the mask.
+ * Source: spec "cli" section 1 (Signals). */
+#ifndef RV_CLI_SIGNALS_H
+#define RV_CLI_SIGNALS_H
+
+#include "base/cancel.h"
+
+typedef struct rv_signals rv_signals;
+
+rv_status rv_signals_open(rv_cancel *cancel, rv_signals **out, rv_error *err) RV_MUST_USE;
+void rv_signals_close(rv_signals *s); /* default actions again */
+
+#endif
