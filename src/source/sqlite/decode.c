@@ -13,10 +13,10 @@
 
 /* The cell's bytes as UTF-8. The length comes first: nothing is copied for a value over the limit,
  * whose error is the builder's. */
-static rv_status take_text(rv_scan *scan, uint32_t col, rv_str *out, rv_error *err)
+static rv_status take_text(rv_scan *scan, rv_str *out, rv_error *err)
 {
-    size_t len = (size_t)sqlite3_column_bytes(scan->stmt, (int)col);
-    const char *text = (const char *)sqlite3_column_text(scan->stmt, (int)col);
+    size_t len = (size_t)sqlite3_value_bytes(scan->cell);
+    const char *text = (const char *)sqlite3_value_text(scan->cell);
     if (!text)
         return rv_fail_memory(err);
     scan->row_bytes += len;
@@ -24,10 +24,10 @@ static rv_status take_text(rv_scan *scan, uint32_t col, rv_str *out, rv_error *e
     return RV_OK;
 }
 
-static rv_status take_blob(rv_scan *scan, uint32_t col, rv_bytes *out)
+static rv_status take_blob(rv_scan *scan, rv_bytes *out)
 {
-    size_t len = (size_t)sqlite3_column_bytes(scan->stmt, (int)col);
-    const uint8_t *bytes = sqlite3_column_blob(scan->stmt, (int)col);
+    size_t len = (size_t)sqlite3_value_bytes(scan->cell);
+    const uint8_t *bytes = sqlite3_value_blob(scan->cell);
     scan->row_bytes += len;
     *out = (rv_bytes){bytes ? bytes : (const uint8_t *)"", len};
     return RV_OK;
@@ -36,7 +36,7 @@ static rv_status take_blob(rv_scan *scan, uint32_t col, rv_bytes *out)
 static rv_status append_text(rv_scan *scan, rv_builder *b, uint32_t col, rv_error *err)
 {
     rv_str text;
-    RV_TRY(take_text(scan, col, &text, err));
+    RV_TRY(take_text(scan, &text, err));
     return rv_builder_text(b, col, text, err);
 }
 
@@ -47,7 +47,7 @@ static rv_status decode_bool(rv_scan *scan, rv_sq_column *c, rv_builder *b, uint
         return append_text(scan, b, col, err);
     if (storage != SQLITE_INTEGER)
         return RV_E_VALUE;
-    int64_t v = sqlite3_column_int64(scan->stmt, (int)col);
+    int64_t v = sqlite3_value_int64(scan->cell);
     if (v != 0 && v != 1)
         return RV_E_VALUE;
     return rv_builder_bool(b, col, v != 0, err);
@@ -57,16 +57,16 @@ static rv_status decode_int(rv_scan *scan, rv_sq_column *c, rv_builder *b, uint3
                             int storage, rv_error *err)
 {
     if (storage == SQLITE_INTEGER)
-        return rv_builder_i64(b, col, sqlite3_column_int64(scan->stmt, (int)col), err);
+        return rv_builder_i64(b, col, sqlite3_value_int64(scan->cell), err);
     if (storage == SQLITE_TEXT && c->overridden)
         return append_text(scan, b, col, err);
     return RV_E_VALUE;
 }
 
-static rv_status take_double(rv_scan *scan, uint32_t col, int storage, double *out)
+static rv_status take_double(rv_scan *scan, int storage, double *out)
 {
     if (storage == SQLITE_INTEGER) {
-        int64_t v = sqlite3_column_int64(scan->stmt, (int)col);
+        int64_t v = sqlite3_value_int64(scan->cell);
         if (v > EXACT_DOUBLE_INTEGER || v < -EXACT_DOUBLE_INTEGER)
             return RV_E_VALUE;
         *out = (double)v;
@@ -74,7 +74,7 @@ static rv_status take_double(rv_scan *scan, uint32_t col, int storage, double *o
     }
     if (storage != SQLITE_FLOAT)
         return RV_E_VALUE;
-    *out = sqlite3_column_double(scan->stmt, (int)col);
+    *out = sqlite3_value_double(scan->cell);
     return RV_OK;
 }
 
@@ -84,7 +84,7 @@ static rv_status decode_double(rv_scan *scan, rv_sq_column *c, rv_builder *b, ui
     double v = 0;
     if (storage == SQLITE_TEXT && c->overridden)
         return append_text(scan, b, col, err);
-    RV_TRY(take_double(scan, col, storage, &v));
+    RV_TRY(take_double(scan, storage, &v));
     return rv_builder_f64(b, col, v, err);
 }
 
@@ -95,7 +95,7 @@ static rv_status decode_float(rv_scan *scan, rv_sq_column *c, rv_builder *b, uin
     (void)c;
     if (storage == SQLITE_TEXT)
         return append_text(scan, b, col, err);
-    RV_TRY(take_double(scan, col, storage, &v));
+    RV_TRY(take_double(scan, storage, &v));
     float f = (float)v; /* the override asks for the nearest float32 */
     if (isfinite(v) && !isfinite(f))
         return RV_E_VALUE;
@@ -124,15 +124,15 @@ static rv_status decode_decimal(rv_scan *scan, rv_sq_column *c, rv_builder *b, u
 {
     rv_str text;
     if (storage == SQLITE_INTEGER)
-        return decimal_integer(c, b, col, sqlite3_column_int64(scan->stmt, (int)col), err);
+        return decimal_integer(c, b, col, sqlite3_value_int64(scan->cell), err);
     if (storage == SQLITE_FLOAT) {
         char digits[RV_DOUBLE_TEXT_SIZE];
-        unsigned n = rv_double_text(sqlite3_column_double(scan->stmt, (int)col), digits);
+        unsigned n = rv_double_text(sqlite3_value_double(scan->cell), digits);
         return rv_builder_decimal_text(b, col, (rv_str){digits, n}, err);
     }
     if (storage != SQLITE_TEXT)
         return RV_E_VALUE;
-    RV_TRY(take_text(scan, col, &text, err));
+    RV_TRY(take_text(scan, &text, err));
     return rv_builder_decimal_text(b, col, text, err);
 }
 
@@ -162,13 +162,13 @@ static rv_status decode_timestamp(rv_scan *scan, rv_sq_column *c, rv_builder *b,
         return RV_E_VALUE;
     if (storage == SQLITE_TEXT) {
         rv_str text;
-        RV_TRY(take_text(scan, col, &text, err));
+        RV_TRY(take_text(scan, &text, err));
         ok = rv_timestamp_parse(text, ns, &v, &zoned) == RV_TEMPORAL_OK;
     } else if (storage == SQLITE_INTEGER) {
-        int64_t seconds = sqlite3_column_int64(scan->stmt, (int)col);
+        int64_t seconds = sqlite3_value_int64(scan->cell);
         ok = !__builtin_mul_overflow(seconds, ns ? INT64_C(1000000000) : INT64_C(1000000), &v);
     } else {
-        ok = rv_sq_julian_us(sqlite3_column_double(scan->stmt, (int)col), &v) &&
+        ok = rv_sq_julian_us(sqlite3_value_double(scan->cell), &v) &&
              !__builtin_mul_overflow(v, ns ? INT64_C(1000) : INT64_C(1), &v);
     }
     return ok ? rv_builder_i64(b, col, v, err) : RV_E_VALUE;
@@ -181,7 +181,7 @@ static rv_status decode_string(rv_scan *scan, rv_sq_column *c, rv_builder *b, ui
     (void)c;
     if (storage != SQLITE_TEXT)
         return RV_E_VALUE;
-    RV_TRY(take_text(scan, col, &text, err));
+    RV_TRY(take_text(scan, &text, err));
     return rv_builder_bytes(b, col, rv_str_bytes(text), err);
 }
 
@@ -189,7 +189,7 @@ static rv_status append_hex(rv_scan *scan, rv_builder *b, uint32_t col, rv_error
 {
     rv_bytes blob;
     rv_buf hex = RV_BUF_INIT;
-    RV_TRY(take_blob(scan, col, &blob));
+    RV_TRY(take_blob(scan, &blob));
     uint64_t limit = scan->s->max_value_bytes;
     if (limit && blob.len > limit / 2) /* let the builder refuse the length without a copy */
         return rv_builder_bytes(b, col, (rv_bytes){blob.ptr, blob.len * 2}, err);
@@ -214,9 +214,9 @@ static rv_status decode_any_text(rv_scan *scan, rv_sq_column *c, rv_builder *b, 
         return c->overridden ? append_hex(scan, b, col, err) : RV_E_VALUE;
     if (storage == SQLITE_INTEGER)
         n = (size_t)snprintf(digits, sizeof digits, "%" PRId64,
-                             (int64_t)sqlite3_column_int64(scan->stmt, (int)col));
+                             (int64_t)sqlite3_value_int64(scan->cell));
     else
-        n = rv_double_text(sqlite3_column_double(scan->stmt, (int)col), digits);
+        n = rv_double_text(sqlite3_value_double(scan->cell), digits);
     scan->row_bytes += n;
     return rv_builder_bytes(b, col, (rv_bytes){(const uint8_t *)digits, n}, err);
 }
@@ -230,10 +230,10 @@ static rv_status decode_binary(rv_scan *scan, rv_sq_column *c, rv_builder *b, ui
         return RV_E_VALUE;
     if (storage == SQLITE_TEXT) {
         rv_str text;
-        RV_TRY(take_text(scan, col, &text, err));
+        RV_TRY(take_text(scan, &text, err));
         bytes = rv_str_bytes(text);
     } else {
-        RV_TRY(take_blob(scan, col, &bytes));
+        RV_TRY(take_blob(scan, &bytes));
     }
     return rv_builder_bytes(b, col, bytes, err);
 }
@@ -247,7 +247,7 @@ static rv_status decode_uuid(rv_scan *scan, rv_sq_column *c, rv_builder *b, uint
         return append_text(scan, b, col, err);
     if (storage != SQLITE_BLOB)
         return RV_E_VALUE;
-    RV_TRY(take_blob(scan, col, &blob));
+    RV_TRY(take_blob(scan, &blob));
     return blob.len == 16 ? rv_builder_uuid(b, col, blob.ptr, err) : RV_E_VALUE;
 }
 

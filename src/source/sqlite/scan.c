@@ -124,11 +124,12 @@ static rv_status seed_first(rv_scan *scan, const rv_datum *after, rv_error *err)
 static rv_status reserve_last(rv_scan *scan, rv_error *err)
 {
     for (size_t i = 0; i < scan->n_order; i++) {
-        int at = scan->order_index[i];
-        int storage = sqlite3_column_type(scan->stmt, at);
+        sqlite3_value *value = sqlite3_column_value(scan->stmt, scan->order_index[i]);
+        int storage = sqlite3_value_type(value);
+        scan->order_value[i] = value;
         if (storage != SQLITE_TEXT && storage != SQLITE_BLOB)
             continue;
-        size_t need = 2 * (size_t)sqlite3_column_bytes(scan->stmt, at) + 1;
+        size_t need = 2 * (size_t)sqlite3_value_bytes(value) + 1;
         rv_buf *b = &scan->last[i].bytes;
         if (b->cap >= need)
             continue;
@@ -143,21 +144,21 @@ static void save_last(rv_scan *scan)
 {
     for (size_t i = 0; i < scan->n_order; i++) {
         rv_sq_value *v = &scan->last[i];
-        int at = scan->order_index[i];
-        v->storage = sqlite3_column_type(scan->stmt, at);
+        sqlite3_value *value = scan->order_value[i];
+        v->storage = sqlite3_value_type(value);
         if (v->storage == SQLITE_INTEGER) {
-            v->integer = sqlite3_column_int64(scan->stmt, at);
+            v->integer = sqlite3_value_int64(value);
         } else if (v->storage == SQLITE_FLOAT) {
-            v->real = sqlite3_column_double(scan->stmt, at);
+            v->real = sqlite3_value_double(value);
         } else if (v->storage == SQLITE_TEXT) {
-            const void *text = sqlite3_column_text(scan->stmt, at);
-            v->bytes.len = text ? (size_t)sqlite3_column_bytes(scan->stmt, at) : 0;
+            const void *text = sqlite3_value_text(value);
+            v->bytes.len = text ? (size_t)sqlite3_value_bytes(value) : 0;
             if (v->bytes.len)
                 memcpy(v->bytes.ptr, text, v->bytes.len);
         } else if (v->storage == SQLITE_BLOB) {
-            size_t n = (size_t)sqlite3_column_bytes(scan->stmt, at);
+            size_t n = (size_t)sqlite3_value_bytes(value);
             if (n)
-                rv_hex(sqlite3_column_blob(scan->stmt, at), n, (char *)v->bytes.ptr);
+                rv_hex(sqlite3_value_blob(value), n, (char *)v->bytes.ptr);
             v->bytes.len = 2 * n;
         }
     }
@@ -243,7 +244,8 @@ static rv_status append_row(rv_scan *scan, rv_builder *b, rv_error *err)
     scan->row_bytes = scan->row_fixed_bytes;
     for (uint32_t i = 0; i < r->n_columns; i++) {
         rv_sq_column *c = &r->columns[i];
-        int storage = sqlite3_column_type(stmt, (int)i);
+        scan->cell = sqlite3_column_value(stmt, (int)i);
+        int storage = sqlite3_value_type(scan->cell);
         rv_status st;
         if (storage == SQLITE_NULL)
             st = rv_builder_null(b, i, err);
