@@ -21,6 +21,8 @@ rv_status rv_bcol_misfit(const rv_bcol *c, rv_str value, rv_error *err)
 {
     char type[RV_TYPE_NAME_SIZE];
     rv_type_name(c->type, type);
+    if (!rv_utf8_valid(rv_str_bytes(value)))
+        value = RV_STR("bytes that are no text");
     bool cut = value.len > 80;
     rv_str shown = {value.ptr, rv_utf8_cut(value, 80)};
     rv_status st = rv_fail(err, RV_E_VALUE, "column '%s': '%.*s%s' does not fit %s", c->name,

@@ -110,7 +110,7 @@ static rv_status append_temporal(rv_builder *b, uint32_t col, const rv_bcol *c, 
     if (fit == RV_TEMPORAL_OK)
         return rv_builder_i64(b, col, v, err);
     rv_status st = rv_bcol_misfit(c, s, err);
-    if (c->kind == RV_TIME && fit == RV_TEMPORAL_RANGE)
+    if (c->kind == RV_TIME && fit == RV_TEMPORAL_RANGE) /* well-formed, hence short ASCII */
         (void)rv_wrap(err, st, "column '%s': time %.*s does not fit a time of day", c->name,
                       RV_STR_ARG(s));
     return st;

@@ -255,16 +255,23 @@ static rv_temporal_fit read_zone(cursor *c, bool *zoned, int64_t *out_seconds)
     return RV_TEMPORAL_OK;
 }
 
-/* Nothing may follow what was read. */
+/* Nothing may follow what was read; a malformed tail outranks an impossible value before it. */
 static rv_temporal_fit whole(const cursor *c, rv_temporal_fit fit)
 {
-    return fit == RV_TEMPORAL_OK && c->p != c->end ? RV_TEMPORAL_SYNTAX : fit;
+    return c->p != c->end ? RV_TEMPORAL_SYNTAX : fit;
+}
+
+static rv_temporal_fit worse(rv_temporal_fit a, rv_temporal_fit b)
+{
+    if (a == RV_TEMPORAL_SYNTAX || b == RV_TEMPORAL_SYNTAX)
+        return RV_TEMPORAL_SYNTAX;
+    return a == RV_TEMPORAL_OK ? b : a;
 }
 
 rv_temporal_fit rv_date_parse(rv_str s, int64_t *out_days)
 {
     cursor c = {s.ptr, s.ptr + s.len};
-    int64_t days;
+    int64_t days = 0;
     rv_temporal_fit fit = whole(&c, read_date(&c, &days));
     if (fit == RV_TEMPORAL_OK)
         *out_days = days;
@@ -287,17 +294,17 @@ rv_temporal_fit rv_time_parse(rv_str s, int64_t *out_us)
 rv_temporal_fit rv_timestamp_parse(rv_str s, bool scale_ns, int64_t *out, bool *out_zoned)
 {
     cursor c = {s.ptr, s.ptr + s.len};
-    int64_t days;
+    int64_t days = 0;
     int64_t ns = 0;
     int64_t offset_seconds = 0;
     bool zoned = false;
     rv_temporal_fit fit = read_date(&c, &days);
-    if (fit != RV_TEMPORAL_OK)
+    if (fit == RV_TEMPORAL_SYNTAX)
         return fit;
     if (eat(&c, 'T') || eat(&c, 't') || eat(&c, ' ')) {
-        fit = read_time(&c, &ns);
-        if (fit == RV_TEMPORAL_OK)
-            fit = read_zone(&c, &zoned, &offset_seconds);
+        fit = worse(fit, read_time(&c, &ns));
+        if (fit != RV_TEMPORAL_SYNTAX)
+            fit = worse(fit, read_zone(&c, &zoned, &offset_seconds));
     }
     fit = whole(&c, fit);
     if (fit != RV_TEMPORAL_OK)
