@@ -37,6 +37,7 @@ struct rv_group {
     rv_block_id block;
     const rv_node *node; /* NULL: not written */
     rv_pos key_pos;      /* of the key that holds it; a list item: its first key */
+    rv_key_id first;     /* of the block's keys */
     rv_val *vals;        /* by table order within the block */
     const char *path;    /* "exports[1] ('events').destination" */
 };
@@ -87,7 +88,7 @@ static inline rv_val *rv_has(const rv_group *g, rv_key_id id) /* NULL when absen
     rv_val *v = rv_group_val(g, id);
     return rv_val_has(v) ? v : NULL;
 }
-rv_status rv_shape_defaults(rv_load *ld, rv_block_id block, void *base) RV_MUST_USE;
+void rv_shape_defaults(rv_block_id block, void *base);
 
 /* --- shape_keys.c ------------------------------------------------------------------------- */
 /* Unknown, misplaced and credential keys of a written block. *out NULL: the key is reported. */
@@ -106,8 +107,7 @@ rv_status rv_shape_value(rv_load *ld, const rv_cfg_key *key, const rv_node *node
 rv_status rv_shape_wrong_kind(rv_load *ld, const char *key, const char *want,
                               const rv_node *node) RV_MUST_USE;
 /* Stores a typed value, or the default (v NULL), in its field. */
-rv_status rv_shape_store(rv_load *ld, const rv_cfg_key *key, const rv_val *v,
-                         void *base) RV_MUST_USE;
+void rv_shape_store(const rv_cfg_key *key, const rv_val *v, void *base);
 
 /* --- interp.c ----------------------------------------------------------------------------- */
 bool rv_interp_has(rv_str text); /* a ${NAME} or $${NAME} */

@@ -77,7 +77,7 @@ static rv_status check_sqlite(rv_load *ld, const rv_group *g)
     if (path && url)
         return rv_load_bad(ld, RV_E_CONFIG_URL_AND_FIELDS, url->key_pos,
                            "choose a URL or path, not both");
-    if (!path && !url)
+    if (path ? path->str[0] == '\0' : !url)
         return rv_load_bad(ld, RV_E_CONFIG_NO_CONNECTION, g->key_pos,
                            "source has no connection: set url_env (recommended), url, url_file, "
                            "or host+user+database; sqlite takes path or a sqlite: URL");

@@ -153,6 +153,8 @@ static void write_key(rv_json *j, const rv_cfg_key *key)
     write_default(j, key);
     if (key->flags & RV_KEY_DEPRECATED)
         rv_json_kbool(j, "deprecated", true);
+    if (key->flags & RV_KEY_SECRET)
+        rv_json_kbool(j, "writeOnly", true);
     rv_json_object_end(j);
 }
 

@@ -16,11 +16,7 @@ static rv_status walk_group(rv_load *ld, const walk *w, const rv_node *node, rv_
 
 rv_val *rv_group_val(const rv_group *g, rv_key_id id)
 {
-    if (!g)
-        return NULL;
-    size_t n = 0;
-    const rv_cfg_key *first = rv_block_keys(g->block, &n);
-    return &g->vals[rv_cfg_key_get(id) - first];
+    return g ? &g->vals[id - g->first] : NULL;
 }
 
 bool rv_val_has(const rv_val *v)
@@ -28,18 +24,17 @@ bool rv_val_has(const rv_val *v)
     return v && v->node;
 }
 
-rv_status rv_shape_defaults(rv_load *ld, rv_block_id block, void *base)
+void rv_shape_defaults(rv_block_id block, void *base)
 {
     size_t n = 0;
     const rv_cfg_key *keys = rv_block_keys(block, &n);
     for (size_t i = 0; i < n; i++) {
         const rv_cfg_key *k = &keys[i];
         if (k->type != RV_KEY_BLOCK)
-            RV_TRY(rv_shape_store(ld, k, NULL, base));
+            rv_shape_store(k, NULL, base);
         else if (k->field != RV_NO_FIELD && k->child != RV_BLOCK_TLS)
-            RV_TRY(rv_shape_defaults(ld, k->child, (char *)base + k->field));
+            rv_shape_defaults(k->child, (char *)base + k->field);
     }
-    return RV_OK;
 }
 
 static bool is_null(const rv_node *node)
@@ -116,7 +111,7 @@ static rv_status walk_export(rv_load *ld, const rv_node *node, size_t i)
     else
         RV_TRY(rv_arena_printf(ld->arena, &w.path, ld->err, "exports[%zu]", i));
     w.export_name = name ? name : w.path;
-    RV_TRY(rv_shape_defaults(ld, RV_BLOCK_EXPORT, w.base));
+    rv_shape_defaults(RV_BLOCK_EXPORT, w.base);
     ld->cfg->exports[i].pos = w.key_pos;
     if (node->kind != RV_NODE_MAP) {
         RV_TRY(rv_shape_wrong_kind(ld, w.path, "a mapping", node));
@@ -214,15 +209,16 @@ static rv_status walk_group(rv_load *ld, const walk *w, const rv_node *node, rv_
     rv_group *g = NULL;
     rv_buf misplaced = RV_BUF_INIT;
     rv_status st = RV_OK;
-    (void)rv_block_keys(w->block, &n);
+    const rv_cfg_key *keys = rv_block_keys(w->block, &n);
     RV_TRY(rv_arena_alloc(ld->arena, sizeof *g, &g, ld->err));
     RV_TRY(rv_arena_array(ld->arena, n, sizeof *g->vals, &g->vals, ld->err));
     g->block = w->block;
+    g->first = keys->id;
     g->node = node;
     g->key_pos = w->key_pos;
     g->path = w->path;
     if (w->block == RV_BLOCK_TLS && w->base)
-        RV_GO(rv_shape_defaults(ld, RV_BLOCK_TLS, w->base));
+        rv_shape_defaults(RV_BLOCK_TLS, w->base);
     RV_GO(walk_pairs(ld, w, node, g, &misplaced));
     RV_GO(rv_shape_misplaced(ld, g, w->export_name, &misplaced));
     RV_GO(check_required(ld, w, g));
@@ -244,6 +240,6 @@ rv_status rv_shape_root(rv_load *ld, const rv_node *root, rv_pos start)
     bool exports = ld->opts->all_exports || (ld->opts->exports && ld->opts->n_exports > 0);
     walk w = {
         .block = RV_BLOCK_ROOT, .path = "", .key_pos = start, .need = exports, .base = ld->cfg};
-    RV_TRY(rv_shape_defaults(ld, RV_BLOCK_ROOT, ld->cfg));
+    rv_shape_defaults(RV_BLOCK_ROOT, ld->cfg);
     return walk_group(ld, &w, root, &ld->root);
 }

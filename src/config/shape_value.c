@@ -417,7 +417,9 @@ rv_status rv_shape_value(rv_load *ld, const rv_cfg_key *key, const rv_node *node
         return rv_shape_wrong_kind(ld, key->name, wanted(key->type), node);
     v->raw = node->text;
     RV_TRY(type_written_scalar(ld, key, node, need, v));
-    return v->node ? rv_shape_store(ld, key, v, base) : RV_OK;
+    if (v->node)
+        rv_shape_store(key, v, base);
+    return RV_OK;
 }
 
 /* The default as a value; its text stands in the table and is always right. */
@@ -435,20 +437,19 @@ static void default_value(const rv_cfg_key *key, rv_val *v)
     }
 }
 
-rv_status rv_shape_store(rv_load *ld, const rv_cfg_key *key, const rv_val *v, void *base)
+void rv_shape_store(const rv_cfg_key *key, const rv_val *v, void *base)
 {
-    (void)ld;
     if (!base || key->field == RV_NO_FIELD)
-        return RV_OK;
+        return;
     rv_val dflt = {.num = key->type == RV_KEY_COUNT ? -1 : 0};
     if (!v) {
         if (key->dflt)
             default_value(key, &dflt);
         else if (key->type != RV_KEY_COUNT)
-            return RV_OK;
+            return;
         v = &dflt;
     } else if (v->unresolved && key->type != RV_KEY_STR) {
-        return RV_OK;
+        return;
     }
     char *at = (char *)base + key->field;
     uint64_t u64 = (uint64_t)v->num;
@@ -486,5 +487,4 @@ rv_status rv_shape_store(rv_load *ld, const rv_cfg_key *key, const rv_val *v, vo
     case RV_KEY_ANY:
         break;
     }
-    return RV_OK;
 }

@@ -168,6 +168,18 @@ RV_TEST(private_characters_survive)
     rv_arena_free(&a);
 }
 
+/* YAML 1.1 took these for line breaks. */
+RV_TEST(separators_are_content)
+{
+    rv_arena a = RV_ARENA_INIT;
+    seen s;
+    const rv_node *root = parse_c(&a, "a: \"x\xC2\x85y\xE2\x80\xA8z\xE2\x80\xA9\"\nb: 1\n", &s);
+    REQUIRE(root);
+    CHECK_STR(get(root, "a")->text.ptr, "x\xC2\x85y\xE2\x80\xA8z\xE2\x80\xA9");
+    CHECK_POS(root->pairs[1].key_pos, 2, 1);
+    rv_arena_free(&a);
+}
+
 RV_TEST(scalar_kinds)
 {
     static const struct {
@@ -203,4 +215,5 @@ RV_TEST(scalar_kinds)
 
 RV_TEST_MAIN(RV_CASE(positions_in_characters), RV_CASE(byte_order_mark_and_line_ends),
              RV_CASE(empty_documents), RV_CASE(merges), RV_CASE(tags), RV_CASE(limits),
-             RV_CASE(bad_bytes), RV_CASE(private_characters_survive), RV_CASE(scalar_kinds))
+             RV_CASE(bad_bytes), RV_CASE(private_characters_survive),
+             RV_CASE(separators_are_content), RV_CASE(scalar_kinds))
