@@ -166,14 +166,12 @@ static rv_status add_open_run(rv_cli *cli, rv_state *state, const char *run_id, 
     *out_added = found && (!run_id || strcmp(run_id, open.run_id) == 0);
     if (!*out_added)
         return RV_OK;
-    const rv_journal_row row = {.run_id = open.run_id, .export_name = open.export_name};
-    const journal_facts none = {0};
-    RV_TRY(rv_buf_printf(out, err, "%s %s  %s\n  run_id:  %s\n", mark_of(none.status),
-                         row.export_name, open.status, row.run_id));
-    return RV_OK;
+    return rv_buf_printf(out, err, "%s %s  %s\n  run_id:  %s\n", mark_of(NULL), open.export_name,
+                         open.status, open.run_id);
 }
 
-static rv_status journals_json(const rv_journal_row *rows, size_t n, rv_buf *out, rv_error *err)
+static rv_status journals_json(const char *project, const rv_journal_row *rows, size_t n,
+                               rv_buf *out, rv_error *err)
 {
     rv_json j;
     rv_json_begin(&j, out, false);
@@ -181,6 +179,7 @@ static rv_status journals_json(const rv_journal_row *rows, size_t n, rv_buf *out
     for (size_t i = 0; i < n; i++) {
         rv_json_object(&j);
         rv_json_kstr(&j, "run_id", rows[i].run_id);
+        rv_json_kstr(&j, "project", project);
         rv_json_kstr(&j, "export_name", rows[i].export_name);
         rv_json_kstr(&j, "finished_at", rows[i].finished_at);
         rv_json_kstr(&j, "journal_json", rows[i].journal_json);
@@ -202,7 +201,7 @@ static rv_status list_journals(rv_cli *cli, rv_state *state, rv_buf *out, rv_err
         RV_TRY(rv_state_journals(state, a->value[RV_FLAG_EXPORT], run_id, last, cli->arena, &rows,
                                  &n, err));
     if (a->json)
-        return journals_json(rows, n, out, err);
+        return journals_json(cli->cfg->project, rows, n, out, err);
     if (state)
         RV_TRY(add_open_run(cli, state, run_id, &open, out, err));
     for (size_t i = 0; i < n; i++)

@@ -199,7 +199,7 @@ static const rv_command commands[RV_CMD_COUNT] = {
             "Exit code 0 whatever the verdict; missing tables and unsupported types fail.",
             "rivet check -c rivet.yaml --type-report --target bigquery", FLAGS(flags_check), NULL,
             NULL, 0),
-    COMMAND(RUN, ROOT, "run", "export",
+    COMMAND(RUN, ROOT, "run", "export the configured tables",
             "Without --export every export runs. An interrupted run is continued by the next start.",
             "rivet run -c rivet.yaml --export orders --validate", FLAGS(flags_run), NULL, NULL, 0),
     COMMAND(VALIDATE, ROOT, "validate", "check exported files against their manifest",

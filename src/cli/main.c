@@ -7,15 +7,17 @@
 #include "cli/cli_internal.h"
 #include "cli/help.h"
 
-static int write_text(int fd, const rv_buf *text, const rv_args *args, int code)
+/* Before there is a context: no log, no known secrets. */
+static int fail_early(const rv_args *args, rv_arena *arena, const rv_error *err)
 {
-    rv_error err = {0};
-    if (rv_file_write(fd, text->ptr, text->len, fd == STDOUT_FILENO ? "stdout" : "stderr", &err) ==
-            RV_OK ||
-        strcmp(err.native, "EPIPE") == 0)
-        return code;
-    (void)rv_fail(&err, RV_E_USAGE, "the help cannot be written");
-    return rv_cli_fail_usage(args, &err);
+    rv_cli cli = {.args = args, .arena = arena};
+    return rv_cli_fail(&cli, err);
+}
+
+static rv_status write_text(int fd, const rv_buf *text, rv_error *err)
+{
+    rv_status st = rv_file_write(fd, text->ptr, text->len, "the help", err);
+    return strcmp(err->native, "EPIPE") == 0 ? RV_OK : st;
 }
 
 static int show_help(const rv_args *args, int fd, int code)
@@ -25,7 +27,10 @@ static int show_help(const rv_args *args, int fd, int code)
     rv_status st = rv_args_has(args, RV_FLAG_HELP) || fd == STDERR_FILENO
                        ? rv_help_text(args->command, &text, &err)
                        : rv_buf_printf(&text, &err, "rivet %s\n", RIVET_VERSION);
-    code = st == RV_OK ? write_text(fd, &text, args, code) : rv_cli_fail_usage(args, &err);
+    if (st == RV_OK)
+        st = write_text(fd, &text, &err);
+    if (st != RV_OK)
+        code = fail_early(args, NULL, &err);
     rv_buf_free(&text);
     return code;
 }
@@ -83,12 +88,8 @@ static int run_command(const rv_args *args, rv_arena *arena)
 {
     rv_cli cli;
     rv_error err = {0};
-    if (rv_cli_open(&cli, args, arena, &err) != RV_OK) {
-        if (err.code == RV_E_USAGE)
-            return rv_cli_fail_usage(args, &err);
-        cli = (rv_cli){.args = args, .arena = arena};
-        return rv_cli_fail(&cli, &err);
-    }
+    if (rv_cli_open(&cli, args, arena, &err) != RV_OK)
+        return fail_early(args, arena, &err);
     int code = dispatch(&cli);
     rv_cli_close(&cli);
     return code;
@@ -105,7 +106,7 @@ int rv_cli_main(int argc, char **argv)
     if (st != RV_OK && argc <= 1 && args.command->id == RV_CMD_ROOT)
         code = show_help(&args, STDERR_FILENO, RV_EXIT_USAGE);
     else if (st != RV_OK)
-        code = rv_cli_fail_usage(&args, &err);
+        code = fail_early(&args, &arena, &err);
     else if (rv_args_has(&args, RV_FLAG_HELP) || rv_args_has(&args, RV_FLAG_VERSION))
         code = show_help(&args, STDOUT_FILENO, 0);
     else

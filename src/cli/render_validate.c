@@ -35,8 +35,6 @@ rv_status rv_render_validate(const rv_validate_report *r, rv_buf *out, rv_error 
                          r->prefix ? r->prefix : "-", status));
     if (r->error.code != RV_OK)
         return RV_OK;
-    if (r->run_id)
-        RV_TRY(rv_buf_printf(out, err, "  run_id:    %s\n", r->run_id));
     RV_TRY(add_parts(r, out, err));
     if (!r->legacy_run) {
         RV_TRY(rv_buf_printf(out, err, "  _SUCCESS:  %s\n",
