@@ -1,4 +1,4 @@
-#include "source/sqlite/sqlite_internal.h"
+#include "source/sqlite/relation_internal.h"
 
 #define WHAT "reading the catalog"
 

@@ -11,10 +11,16 @@
 
 #define PROGRESS_OPS 2000
 
+static bool is_cancelled(const rv_source *s)
+{
+    return atomic_load_explicit(&s->cancelled, memory_order_relaxed) ||
+           (s->env->cancel && rv_cancel_raised(s->env->cancel));
+}
+
 static int on_progress(void *ctx)
 {
     rv_source *s = ctx;
-    if (atomic_load_explicit(&s->cancelled, memory_order_relaxed))
+    if (is_cancelled(s))
         return 1;
     if (s->deadline_us == RV_SQ_NEVER && s->cut_at_us == RV_SQ_NEVER)
         return 0;
@@ -30,16 +36,14 @@ static int on_progress(void *ctx)
 static int on_busy(void *ctx, int tries)
 {
     rv_source *s = ctx;
-    if (atomic_load_explicit(&s->cancelled, memory_order_relaxed))
+    if (is_cancelled(s))
         return 0;
     int64_t now = rv_clock_mono_us();
     if (tries == 0)
         s->lock_since_us = now;
     int64_t waited = now - s->lock_since_us;
-    if (s->lock_us > 0 && waited >= s->lock_us) {
-        s->stop = RV_SQ_LOCK_WAIT;
+    if (s->lock_us > 0 && waited >= s->lock_us)
         return 0;
-    }
     int64_t nap = tries < 10 ? 1000 * (tries + 1) : 20000;
     if (s->lock_us > 0 && nap > s->lock_us - waited)
         nap = s->lock_us - waited;
@@ -71,7 +75,7 @@ void rv_sq_disarm(rv_source *s)
 
 rv_status rv_sq_check(rv_source *s, rv_error *err)
 {
-    if (atomic_load_explicit(&s->cancelled, memory_order_relaxed))
+    if (is_cancelled(s))
         return rv_fail(err, RV_E_INTERRUPTED, "reading '%s' was interrupted", s->path);
     return RV_OK;
 }
@@ -120,9 +124,14 @@ static rv_status code_of(int primary, rv_retry *retry)
     }
 }
 
-static void add_hint(const rv_source *s, int primary, rv_error *err)
+static void add_hint(const rv_source *s, int extended, rv_error *err)
 {
-    switch (primary) {
+    if (extended == SQLITE_READONLY_ROLLBACK) {
+        rv_hint(err, "a writer died inside a transaction: open the database once with its "
+                     "application, which rolls the journal back");
+        return;
+    }
+    switch (extended & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         rv_hint(err,
@@ -150,7 +159,7 @@ static void add_hint(const rv_source *s, int primary, rv_error *err)
 rv_status rv_sq_fail(rv_source *s, int rc, const char *what, rv_error *err)
 {
     int primary = rc & 0xff;
-    if (primary == SQLITE_INTERRUPT || (primary == SQLITE_BUSY && atomic_load(&s->cancelled)))
+    if (primary == SQLITE_INTERRUPT || (primary == SQLITE_BUSY && is_cancelled(s)))
         return fail_interrupt(s, what, err);
     rv_retry retry;
     rv_status code = code_of(primary, &retry);
@@ -164,7 +173,7 @@ rv_status rv_sq_fail(rv_source *s, int rc, const char *what, rv_error *err)
     if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_SCHEMA)
         err->retry_after_ms = 500;
     (void)snprintf(err->native, sizeof err->native, "%d", extended);
-    add_hint(s, primary, err);
+    add_hint(s, extended, err);
     return st;
 }
 

@@ -6,7 +6,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "column/temporal.h"
-#include "source/sqlite/sqlite_internal.h"
+#include "source/sqlite/relation_internal.h"
 
 #define US_PER_DAY INT64_C(86400000000)
 /* 1970-01-01T00:00:00 is Julian day 2440587.5; in ms. */

@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "column/render.h"
 #include "column/temporal.h"
-#include "source/sqlite/sqlite_internal.h"
+#include "source/sqlite/relation_internal.h"
 
 #define EXACT_DOUBLE_INTEGER (INT64_C(1) << 53)
 

@@ -1,5 +1,5 @@
 #include "source/sql/name.h"
-#include "source/sqlite/sqlite_internal.h"
+#include "source/sqlite/relation_internal.h"
 
 static void interrupt(rv_source *s)
 {

@@ -1,8 +1,9 @@
-#include "source/sqlite/sqlite_internal.h"
+#include "source/sqlite/relation_internal.h"
 
 #define WHAT "estimating the table"
-/* dbstat walks one b-tree page by page; this many are read to learn the width of a row. */
-#define WIDTH_PAGES 32
+/* dbstat walks one b-tree page by page; this many are read to learn the width of a row. The limit
+ * counts overflow pages too, so that large values do not make an estimate a scan. */
+#define WIDTH_PAGES 64
 
 /* First row of a statement with one text parameter; *out_row false also when the engine refuses
  * it (a library without dbstat, no sqlite_stat1): for that an estimate is not worth a failure. */
@@ -65,8 +66,9 @@ static rv_status row_width(rv_source *s, const rv_sq_table *t, int64_t *out, rv_
 {
     sqlite3_stmt *stmt = NULL;
     bool row = false;
-    char *sql = sqlite3_mprintf("SELECT sum(payload), sum(ncell) FROM (SELECT payload, ncell "
-                                "FROM dbstat WHERE name = ?1 AND pagetype = 'leaf' LIMIT %d)",
+    char *sql = sqlite3_mprintf("SELECT sum(payload), sum(ncell) FROM (SELECT payload * (pagetype "
+                                "!= 'internal') AS payload, ncell * (pagetype = 'leaf') AS ncell "
+                                "FROM dbstat WHERE name = ?1 LIMIT %d)",
                                 WIDTH_PAGES);
     if (!sql)
         return rv_fail_memory(err);
@@ -95,14 +97,16 @@ rv_status rv_sq_small(rv_source *s, const rv_sq_table *t, bool *out, rv_error *e
 {
     sqlite3_stmt *stmt = NULL;
     bool row = false;
-    int64_t whole = INT64_MAX;
+    int64_t whole = INT64_MAX, page = 4096;
     *out = false;
     rv_status st = ask(s,
-                       "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size "
-                       "WHERE ?1 IS NOT NULL",
+                       "SELECT page_count * page_size, page_size FROM pragma_page_count, "
+                       "pragma_page_size WHERE ?1 IS NOT NULL",
                        t->name, &stmt, &row, err);
-    if (st == RV_OK && row)
+    if (st == RV_OK && row) {
         whole = sqlite3_column_int64(stmt, 0);
+        page = sqlite3_column_int64(stmt, 1);
+    }
     sqlite3_finalize(stmt);
     RV_TRY(st);
     if (whole <= RV_SQ_SMALL_BYTES) {
@@ -111,13 +115,14 @@ rv_status rv_sq_small(rv_source *s, const rv_sq_table *t, bool *out, rv_error *e
     }
     char *sql = sqlite3_mprintf("SELECT sum(pgsize) FROM (SELECT pgsize FROM dbstat "
                                 "WHERE name = ?1 LIMIT %d)",
-                                RV_SQ_SMALL_BYTES / 512 + 1);
+                                (int)(RV_SQ_SMALL_BYTES / (page > 0 ? page : 4096)) + 1);
     if (!sql)
         return rv_fail_memory(err);
     stmt = NULL;
     st = ask(s, sql, t->name, &stmt, &row, err);
     if (st == RV_OK && row)
-        *out = sqlite3_column_int64(stmt, 0) <= RV_SQ_SMALL_BYTES;
+        *out = sqlite3_column_type(stmt, 0) == SQLITE_INTEGER &&
+               sqlite3_column_int64(stmt, 0) <= RV_SQ_SMALL_BYTES;
     sqlite3_finalize(stmt);
     sqlite3_free(sql);
     return st;

@@ -1,5 +1,5 @@
 /* Which key pages a relation. Source: spec "source-safety" sections 6 and 13. */
-#include "source/sqlite/sqlite_internal.h"
+#include "source/sqlite/relation_internal.h"
 
 rv_type rv_sq_table_column_type(const rv_sq_table *t, const char *name)
 {

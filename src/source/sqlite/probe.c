@@ -1,7 +1,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "source/sqlite/sqlite_internal.h"
+#include "source/sqlite/relation_internal.h"
 
 /* Prepares a select of this page, binds it and steps to its first row. */
 static rv_status first_row(rv_source *s, const rv_page_spec *page, const rv_sq_select *select,

@@ -1,7 +1,7 @@
 /* A `query:`: proven to be one reading statement, then read in pages when the gates of spec
  * "source-safety" section 14 allow it, else sent whole or wrapped. */
 #include "source/sql/shape.h"
-#include "source/sqlite/sqlite_internal.h"
+#include "source/sqlite/relation_internal.h"
 
 #define WHAT "reading the query"
 

@@ -1,4 +1,4 @@
-#include "source/sqlite/sqlite_internal.h"
+#include "source/sqlite/relation_internal.h"
 
 static rv_status changed(const rv_sq_relation *r, rv_error *err, const char *column,
                          const char *how)

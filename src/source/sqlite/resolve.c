@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "source/sql/name.h"
-#include "source/sqlite/sqlite_internal.h"
+#include "source/sqlite/relation_internal.h"
 
 #define WHAT "resolving the columns"
 

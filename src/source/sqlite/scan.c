@@ -3,7 +3,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
-#include "source/sqlite/sqlite_internal.h"
+#include "source/sqlite/relation_internal.h"
 
 #define CLOCK_ROWS 64
 #define HELPERS_MAX (RV_SQ_ORDER_MAX + RV_KEY_COLUMNS_MAX)

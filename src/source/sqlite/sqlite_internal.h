@@ -1,4 +1,4 @@
-/* source/sqlite/sqlite_internal.h: what the files of this driver share.
+/* source/sqlite/sqlite_internal.h: connection, catalog and types of the SQLite driver.
  * Source: spec "source-safety" sections 6, 13, 14; "types" section 6; design "sources" section 4.
  */
 #ifndef RV_SOURCE_SQLITE_INTERNAL_H
@@ -16,9 +16,8 @@
 #define RV_SQ_NEVER INT64_MAX
 #define RV_SQ_SAMPLE_ROWS 1000
 #define RV_SQ_SMALL_BYTES (2 * 1024 * 1024)
-#define RV_SQ_ORDER_MAX (RV_KEY_COLUMNS_MAX + 4)
 
-typedef enum rv_sq_stop { RV_SQ_RUN, RV_SQ_TIMEOUT, RV_SQ_CUT, RV_SQ_LOCK_WAIT } rv_sq_stop;
+typedef enum rv_sq_stop { RV_SQ_RUN, RV_SQ_TIMEOUT, RV_SQ_CUT } rv_sq_stop;
 
 typedef struct rv_sq_statement { /* one cached statement */
     char *sql;
@@ -140,171 +139,5 @@ rv_type rv_sq_sample_type(const rv_sq_sample *s);
 /* May a column of this type page? Integer, decimal, string, uuid, date or timestamp. */
 bool rv_sq_key_type(rv_type t);
 const char *rv_sq_storage_name(int storage); /* INTEGER REAL TEXT BLOB NULL */
-
-/* resolve.c, query.c */
-struct rv_sq_column;
-typedef rv_status (*rv_sq_decode)(rv_scan *scan, struct rv_sq_column *column, rv_builder *builder,
-                                  uint32_t col, int storage, rv_error *err);
-typedef struct rv_sq_column {
-    const char *name;   /* in the result */
-    const char *origin; /* base column the SQL may name instead; NULL: the result name */
-    const char *decl;   /* "" = none */
-    rv_type natural, type;
-    bool sampled; /* typed by its first rows */
-    bool mixed;   /* they held several storage classes */
-    bool overridden;
-    rv_sq_decode decode;
-    atomic_int storage; /* timestamps: the one class of this column, 0 = none seen yet */
-} rv_sq_column;
-
-typedef struct rv_sq_relation { /* rv_relation.driver */
-    const char *list;           /* select list */
-    const char *from;           /* behind FROM */
-    const char *where;          /* "(condition LF)" or NULL */
-    const char *qual;           /* quoted qualifier with its dot */
-    const char
-        *verbatim;     /* the query as written, sent alone when nothing is asked of it; or NULL */
-    const char *query; /* the query as written; NULL with `table:` */
-    const char *what;  /* "reading table 'orders'", "reading the query": for messages */
-    rv_sq_column *columns; /* schema->n_columns */
-    size_t n_columns;
-    const rv_sq_table *table; /* the one base table, or NULL */
-    bool is_table;            /* `table:`; else a query */
-    bool spliced;             /* a query read like its table: keys are selected beside its list */
-    const char *const *ident; /* base columns that name a row; n_ident 0: none */
-    size_t n_ident;
-    bool ident_rowid; /* the one ident column is the rowid */
-    rv_expr bound;    /* column NULL: none */
-    bool null_on_error;
-    char day_separator; /* between date and time in TEXT bounds */
-} rv_sq_relation;
-
-rv_status rv_sq_resolve(rv_source *s, const rv_read_spec *spec, rv_arena *arena, rv_relation **out,
-                        rv_error *err);
-rv_status rv_sq_recheck(rv_source *s, const rv_relation *rel, rv_error *err);
-/* Fills list..verbatim, columns (names, origins, declared types), table, shape and key of a
- * `query:`; rejects what is not one reading statement. */
-rv_status rv_sq_query_gates(rv_source *s, const rv_read_spec *spec, rv_arena *arena,
-                            rv_relation *rel, rv_error *err) RV_MUST_USE;
-/* Chooses the paging key of a table; `present` (may be NULL) limits it to named columns. */
-rv_status rv_sq_key_choose(const rv_read_spec *spec, const rv_sq_table *t,
-                           const rv_sq_relation *present, rv_relation *rel,
-                           rv_error *err) RV_MUST_USE;
-/* (bound, key) without naming a column twice; returns how many. */
-size_t rv_sq_bound_order(const rv_relation *rel, rv_expr bound, rv_expr out[RV_SQ_ORDER_MAX]);
-/* The plan of a page in this order under an upper limit of `bound` (its column may be NULL). */
-rv_status rv_sq_page_plan(rv_source *s, const rv_relation *rel, rv_expr bound, const rv_expr *order,
-                          size_t n_order, rv_arena *arena, rv_sq_plan *out,
-                          rv_error *err) RV_MUST_USE;
-rv_type rv_sq_table_column_type(const rv_sq_table *t, const char *name);
-/* Describes the result columns of a prepared statement. */
-rv_status rv_sq_describe(sqlite3_stmt *stmt, rv_arena *arena, rv_sq_relation *r,
-                         rv_error *err) RV_MUST_USE;
-
-/* statement.c: SQL text of a relation and the values it binds. */
-#define RV_SQ_BINDS_MAX 128
-typedef struct rv_sq_text {
-    rv_buf sql;
-    const rv_datum *binds[RV_SQ_BINDS_MAX];
-    size_t n_binds;
-} rv_sq_text;
-#define RV_SQ_TEXT_INIT ((rv_sq_text){.sql = RV_BUF_INIT})
-typedef struct rv_sq_select {
-    const char *list;       /* NULL: the relation's */
-    const rv_expr *helpers; /* appended to the list */
-    size_t n_helpers;
-    bool limit;     /* ends with LIMIT ?, bound last */
-    bool offset;    /* ends with LIMIT 1 OFFSET ?, bound last */
-    bool aggregate; /* no ORDER BY */
-} rv_sq_select;
-void rv_sq_text_free(rv_sq_text *t);
-rv_status rv_sq_text_select(const rv_relation *rel, const rv_page_spec *page,
-                            const rv_sq_select *select, rv_sq_text *out, rv_error *err) RV_MUST_USE;
-/* An expression as this relation's SQL names it. */
-rv_status rv_sq_text_expr(const rv_relation *rel, rv_expr expr, rv_buf *out,
-                          rv_error *err) RV_MUST_USE;
-/* Binds the values; `number` >= 0 as one more parameter. */
-rv_status rv_sq_text_bind(rv_source *s, const rv_sq_text *t, sqlite3_stmt *stmt, int64_t number,
-                          rv_error *err) RV_MUST_USE;
-
-/* datum.c */
-rv_status rv_sq_datum_bind(sqlite3_stmt *stmt, int index, const rv_datum *d,
-                           rv_error *err) RV_MUST_USE;
-rv_status rv_sq_datum_read(sqlite3_stmt *stmt, int index, rv_arena *arena, rv_datum *out,
-                           rv_error *err) RV_MUST_USE;
-#define RV_SQ_REAL_TEXT_SIZE 40
-void rv_sq_real_text(double v, char out[RV_SQ_REAL_TEXT_SIZE]); /* shortest that reads back */
-bool rv_sq_real_value(rv_str text, double *out);                /* the whole text is a number */
-/* µs of a Julian day as SQLite's own date functions read it: to the nearest millisecond. */
-bool rv_sq_julian_us(double day, int64_t *out_us);
-rv_status rv_sq_instant(rv_source *s, const rv_relation *rel, int64_t us, bool unix_seconds,
-                        rv_arena *arena, rv_datum *out, rv_error *err);
-rv_status rv_sq_datum_parse(rv_source *s, const rv_relation *rel, rv_str text, rv_arena *arena,
-                            rv_datum *out, rv_error *err);
-rv_status rv_sq_datum_day(const rv_relation *rel, const rv_datum *d, int64_t *out_days,
-                          rv_error *err);
-
-/* scan.c */
-typedef struct rv_sq_value { /* one order value, kept beyond the row */
-    int storage;             /* 0 = none yet */
-    int64_t integer;
-    double real;
-    rv_buf bytes;
-    char number[RV_SQ_REAL_TEXT_SIZE];
-} rv_sq_value;
-
-struct rv_scan {
-    rv_source *s;
-    const rv_relation *rel;
-    rv_sq_relation *r;
-    rv_sq_statement *statement;
-    sqlite3_stmt *stmt;
-    sqlite3_value *cell; /* being decoded. Unprotected, which one thread without mutex may read:
-                            fetched once, it saves two of three calls per cell */
-    uint64_t row_fixed_bytes;
-    uint64_t row_bytes; /* of variable values in the row being read */
-    rv_page_end end;
-    uint64_t limit, cut_bytes;
-    int64_t cut_us;
-    int64_t call_start_us;
-    bool (*keep)(void *ctx, rv_builder *builder, bool first_order_changed);
-    void *keep_ctx;
-    size_t n_order;
-    int order_index[RV_SQ_ORDER_MAX];
-    sqlite3_value *order_value[RV_SQ_ORDER_MAX]; /* of the row being read */
-    rv_sq_value last[RV_SQ_ORDER_MAX];
-    rv_datum last_datum[RV_SQ_ORDER_MAX];
-    size_t n_ident;
-    int ident_index[RV_KEY_COLUMNS_MAX];
-    uint8_t *nulled; /* one per column: policy turned it to NULL in this row */
-    bool done, described;
-};
-
-rv_status rv_sq_scan(rv_source *s, const rv_page_spec *page, rv_scan **out, rv_error *err);
-rv_status rv_sq_next(rv_scan *scan, rv_builder *builder, bool *out_end, rv_error *err);
-void rv_sq_scan_end(const rv_scan *scan, rv_page_end *out);
-void rv_sq_scan_close(rv_scan *scan);
-
-/* decode.c */
-rv_sq_decode rv_sq_decoder(const rv_sq_column *column);
-/* Turns a failed append of this cell into the message of spec "types" section 6. */
-rv_status rv_sq_cell_error(rv_scan *scan, const rv_sq_column *column, uint32_t col, rv_status st,
-                           rv_error *err);
-/* "rowid 812" or "id=812" of the current row. */
-void rv_sq_row_name(rv_scan *scan, char *out, size_t size);
-
-/* probe.c */
-rv_status rv_sq_bounds(rv_source *s, const rv_relation *rel, rv_expr expr, const rv_pred *preds,
-                       size_t n_preds, rv_arena *arena, rv_datum *out_min, rv_datum *out_max,
-                       rv_error *err);
-rv_status rv_sq_nth(rv_source *s, const rv_page_spec *from, uint64_t n, rv_arena *arena,
-                    rv_datum *out, bool *out_found, rv_error *err);
-rv_status rv_sq_count(rv_source *s, const rv_relation *rel, const rv_pred *preds, size_t n_preds,
-                      uint64_t *out, rv_error *err);
-rv_status rv_sq_cuts(rv_source *s, const rv_relation *rel, size_t want, rv_arena *arena,
-                     rv_datum *out, size_t *out_n, rv_error *err);
-/* facts.c */
-rv_status rv_sq_facts(rv_source *s, const rv_relation *rel, rv_arena *arena, rv_plan_facts *out,
-                      rv_error *err);
 
 #endif

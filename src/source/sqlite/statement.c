@@ -1,6 +1,6 @@
 #include "source/sql/keyset.h"
 #include "source/sql/name.h"
-#include "source/sqlite/sqlite_internal.h"
+#include "source/sqlite/relation_internal.h"
 
 void rv_sq_text_free(rv_sq_text *t)
 {
