@@ -199,10 +199,10 @@ static rv_status check_cloud(rv_load *ld, const rv_group *g, rv_cfg_export *x)
     RV_TRY(alias(ld, g, RV_K_DEST_BUCKET, RV_K_DEST_CONTAINER, &bucket));
     RV_TRY(alias(ld, g, RV_K_DEST_UPLOAD_THRESHOLD_MB, RV_K_DEST_ONESHOT_BUDGET_MB, &threshold));
     d->bucket = bucket ? bucket->str : NULL;
-    if (known(bucket) && bucket->str[0] == '\0')
-        return rv_load_bad(ld, RV_E_CONFIG_MISSING, bucket->pos,
-                           "%s lacks required key 'bucket'; name an existing bucket or container",
-                           g->path);
+    if (known(bucket) && bucket->str[0] == '\0') {
+        RV_TRY(rv_shape_missing(ld, g, bucket->pos, rv_cfg_key_get(RV_K_DEST_BUCKET)));
+        return RV_E_CONFIG_MISSING;
+    }
     if (known(threshold))
         d->upload_threshold_mb = (uint64_t)threshold->num;
     if (!d->prefix)

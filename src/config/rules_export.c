@@ -99,6 +99,16 @@ static rv_status read_failed(rv_load *ld, const rv_val *v, const char *why)
                        v->str, why);
 }
 
+/* The system's words, which end the text of a file error. */
+static const char *os_words(const rv_error *why)
+{
+    const char *words = why->text;
+    for (const char *p = why->text; *p; p++)
+        if (p[0] == ':' && p[1] == ' ')
+            words = p + 2;
+    return words;
+}
+
 static rv_status read_query_file(rv_load *ld, const rv_val *v, rv_buf *text)
 {
     const char *path = NULL;
@@ -112,7 +122,7 @@ static rv_status read_query_file(rv_load *ld, const rv_val *v, rv_buf *text)
     if (st == RV_E_CORRUPT)
         return read_failed(ld, v, "it is larger than 16 MiB");
     if (st != RV_OK)
-        return read_failed(ld, v, why.native[0] ? why.native : why.text);
+        return read_failed(ld, v, os_words(&why));
     if (!found)
         return read_failed(ld, v, "No such file or directory");
     if (text->len > 0 && memchr(text->ptr, 0, text->len))

@@ -109,11 +109,10 @@ static rv_status check_parquet(rv_load *ld, const rv_group *export, rv_cfg_expor
     rv_cfg_parquet *p = &x->parquet;
     p->written = known(strategy) || rv_has(g, RV_K_PARQUET_TARGET_ROW_GROUP_MB);
     p->fixed_rows = known(strategy) && strcmp(strategy->str, "fixed_rows") == 0;
-    if (p->fixed_rows && !rows)
-        return rv_load_bad(ld, RV_E_CONFIG_MISSING, g->key_pos,
-                           "%s lacks required key 'row_group_rows'; row_group_strategy fixed_rows "
-                           "needs it",
-                           g->path);
+    if (p->fixed_rows && !rows) {
+        RV_TRY(rv_shape_missing(ld, g, g->key_pos, rv_cfg_key_get(RV_K_PARQUET_ROW_GROUP_ROWS)));
+        return RV_E_CONFIG_MISSING;
+    }
     if (rows && !p->fixed_rows)
         RV_TRY(rv_load_warn(ld, rows->key_pos,
                             "'row_group_rows' has no effect without row_group_strategy: "

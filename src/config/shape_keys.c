@@ -244,8 +244,6 @@ static const char *remedy(rv_key_id id)
         return "; name an existing bucket or container";
     if (id == RV_K_PARQUET_ROW_GROUP_ROWS)
         return "; row_group_strategy fixed_rows needs it";
-    if (id == RV_K_CDC_CAPTURE_INSTANCE)
-        return "; source type mssql needs it, such as dbo_orders";
     return "";
 }
 

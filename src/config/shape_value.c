@@ -75,6 +75,7 @@ static const char *wanted(rv_key_type type)
         return "a number";
     case RV_KEY_STRS:
     case RV_KEY_WORDS:
+    case RV_KEY_EXPORTS:
         return "a list";
     case RV_KEY_BOOL_OR_STRS:
         return "a boolean or a list";
@@ -84,8 +85,6 @@ static const char *wanted(rv_key_type type)
     case RV_KEY_MAP_STR:
     case RV_KEY_BLOCK:
         return "a mapping";
-    case RV_KEY_EXPORTS:
-        return "a list";
     case RV_KEY_STR:
     case RV_KEY_ENUM:
     case RV_KEY_ENUM1:
