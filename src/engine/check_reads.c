@@ -24,8 +24,7 @@ uint64_t rv_check_chunk_rows(const rv_job *job)
     const rv_cfg_export *x = job->x;
     if (!x->chunk_size_memory_mb)
         return x->chunk_size;
-    int64_t width =
-        job->rel && job->rel->row_bytes > 0 ? job->rel->row_bytes : UNKNOWN_ROW_BYTES;
+    int64_t width = job->rel && job->rel->row_bytes > 0 ? job->rel->row_bytes : UNKNOWN_ROW_BYTES;
     uint64_t rows = x->chunk_size_memory_mb * MIB / (uint64_t)width;
     return rows < CHUNK_ROWS_MIN ? CHUNK_ROWS_MIN : rows > CHUNK_ROWS_MAX ? CHUNK_ROWS_MAX : rows;
 }

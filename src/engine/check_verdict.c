@@ -7,8 +7,8 @@
 #define MIB (1024 * 1024)
 #define K 1000
 #define M (1000 * 1000)
-#define PEAK_LIMIT_BYTES (2048ll * MIB)
-#define HEAVY_CHUNK_BYTES (256ll * MIB)
+#define PEAK_LIMIT_BYTES (INT64_C(2048) * MIB)
+#define HEAVY_CHUNK_BYTES (INT64_C(256) * MIB)
 #define SPARSE_DENSITY 0.1
 #define SPARSE_WINDOWS 10
 
@@ -135,6 +135,7 @@ rv_status rv_check_verdict(rv_checking *c, rv_error *err)
 
 /* ---- warnings ---- */
 
+/* Returns RV_OK so that callers can end with it. */
 static rv_status warn(rv_checking *c, const char *severity, const char *message)
 {
     if (c->out->n_warnings < RV_CHECK_WARNINGS_MAX)
@@ -150,7 +151,8 @@ static rv_status warn_connections(rv_checking *c, rv_error *err)
     if (c->job->sd->engine == RV_ENGINE_SQLITE || workers == 1)
         return RV_OK; /* a file has no connection limit */
     if (max < 0)
-        return warn(c, "HIGH", "the server's connection limit cannot be read; parallel may meet it");
+        return warn(c, "HIGH",
+                    "the server's connection limit cannot be read; parallel may meet it");
     if (workers < (uint64_t)max)
         return RV_OK;
     RV_TRY(rv_arena_printf(c->arena, &text, err,
@@ -214,16 +216,84 @@ static rv_status warn_heavy_chunk(rv_checking *c, rv_error *err)
     return warn(c, "MEDIUM", text);
 }
 
-static bool low_resolution(const rv_job *job)
-{
-    return job->mode == RV_INCREMENTAL && job->rel->bound_type.kind == RV_DATE;
-}
-
-static rv_status expanded(const rv_job *job, const rv_cfg_export *x, const char **out,
-                          rv_error *err)
+/* Where an export writes, with what differs from run to run left in place. */
+static rv_status target_of(const rv_checking *c, const rv_cfg_export *x, const char **out,
+                           rv_error *err)
 {
     const rv_cfg_dest *d = &x->dest;
-    rv_placeholders values = {.date = job->date, .export_name = x->name, .table = x->name};
+    rv_placeholders values = {.date = c->job->date, .export_name = x->name, .table = x->name};
     const char *pattern = d->kind == RV_DEST_LOCAL && d->path ? d->path : d->prefix;
-    return rv_cfg_expand(pattern ? pattern : "", &values, &job->arena_of_texts, out, err);
+    RV_TRY(rv_cfg_expand(pattern ? pattern : "", &values, &c->job->arena, out, err));
+    size_t len = strlen(*out);
+    while (len > 1 && (*out)[len - 1] == '/')
+        len--;
+    return rv_arena_cstr(&c->job->arena, (rv_str){*out, len}, out, err);
+}
+
+static bool same_bucket(const rv_cfg_dest *a, const rv_cfg_dest *b)
+{
+    return a->kind == b->kind && a->kind != RV_DEST_STDOUT &&
+           rv_str_eq(rv_str_c(a->bucket), rv_str_c(b->bucket)) &&
+           rv_str_eq(rv_str_c(a->endpoint), rv_str_c(b->endpoint)) &&
+           rv_str_eq(rv_str_c(a->account_name), rv_str_c(b->account_name));
+}
+
+static rv_status warn_shared_prefix(rv_checking *c, rv_error *err)
+{
+    const rv_cfg *cfg = c->job->cfg;
+    const rv_cfg_export *x = c->job->x;
+    const char *mine, *other, *text;
+    RV_TRY(target_of(c, x, &mine, err));
+    if (strstr(mine, "{run_id}"))
+        return RV_OK;
+    for (size_t i = 0; i < cfg->n_exports; i++) {
+        const rv_cfg_export *y = &cfg->exports[i];
+        if (strcmp(y->name, x->name) == 0 || !same_bucket(&x->dest, &y->dest))
+            continue;
+        RV_TRY(target_of(c, y, &other, err));
+        if (strcmp(mine, other) != 0)
+            continue;
+        RV_TRY(rv_arena_printf(c->arena, &text, err,
+                               "export '%s' shares this export's prefix: manifest.json and "
+                               "_SUCCESS describe whichever ran last; put {export} into the path",
+                               y->name));
+        return warn(c, "LOW", text);
+    }
+    return RV_OK;
+}
+
+static rv_status warn_cursor(rv_checking *c, rv_error *err)
+{
+    const rv_job *job = c->job;
+    const char *text;
+    if (job->mode != RV_INCREMENTAL || job->rel->bound_type.kind != RV_DATE)
+        return RV_OK;
+    RV_TRY(
+        rv_arena_printf(c->arena, &text, err,
+                        "low-resolution cursor: '%s' is a date, so rows of the last day share "
+                        "one value%s",
+                        job->x->cursor_column,
+                        job->x->cursor_strict ? " and cursor_ties: strict skips late ones" : ""));
+    return warn(c, job->x->cursor_strict ? "HIGH" : "MEDIUM", text);
+}
+
+rv_status rv_check_warnings(rv_checking *c, rv_error *err)
+{
+    const rv_job *job = c->job;
+    int64_t rows = job->rel->row_estimate;
+    RV_TRY(rv_arena_array(c->arena, RV_CHECK_WARNINGS_MAX, sizeof *c->out->warnings,
+                          &c->out->warnings, err));
+    RV_TRY(warn_connections(c, err));
+    if (rv_check_workers(job) > 1 && rows > 5 * M)
+        RV_TRY(warn(c, "HIGH",
+                    "parallel memory: several workers read more than 5M rows; watch the Memory "
+                    "line and the server"));
+    RV_TRY(warn_streamed(c, err));
+    RV_TRY(warn_sparse(c, err));
+    RV_TRY(warn_heavy_chunk(c, err));
+    if (is_chunked(c) && !job->x->chunk_checkpoint && (rows < 0 || rows >= 100 * K))
+        RV_TRY(warn(c, "MEDIUM",
+                    "no checkpoint: an interrupted run starts over; set chunk_checkpoint: true"));
+    RV_TRY(warn_shared_prefix(c, err));
+    return warn_cursor(c, err);
 }
