@@ -213,7 +213,8 @@ static rv_status note_upload_id(void *ctx, const char *upload_id, rv_error *err)
     return rv_state_part_upload_id(n->job->state, &n->job->lease, n->file_name, upload_id, err);
 }
 
-rv_status rv_part_upload(rv_job *job, const rv_part_row *row, rv_put_outcome *out, rv_error *err)
+rv_status rv_part_upload(rv_job *job, const rv_part_row *row, bool recorded, rv_put_outcome *out,
+                         rv_error *err)
 {
     rv_digests digests = {.size_bytes = (uint64_t)row->bytes};
     (void)snprintf(digests.md5, sizeof digests.md5, "%s", row->md5);
@@ -225,6 +226,8 @@ rv_status rv_part_upload(rv_job *job, const rv_part_row *row, rv_put_outcome *ou
                         .owner_token = job->owner_token,
                         .mime = job->fmt->mime,
                         .mode = RV_PUT_NEW,
+                        .known_fingerprint = recorded ? row->fingerprint : NULL,
+                        .known_size_bytes = (uint64_t)row->bytes,
                         .keep_spool = job->opts->validate,
                         .guard = rv_job_guard,
                         .guard_ctx = job,
@@ -273,16 +276,18 @@ static rv_status part_name(rv_job *job, const char *unit, rv_part *part, rv_erro
 /* A unit read again within its run replaces its own object: the old one goes by the record that
  * proves it ours, before the new intent overwrites that record. */
 static rv_status remove_earlier(rv_job *job, const char *unit, const rv_part *part,
-                                bool *out_foreign, rv_error *err)
+                                bool *out_recorded, bool *out_foreign, rv_error *err)
 {
     rv_arena scratch = RV_ARENA_INIT;
     rv_part_rows rows = {0};
     rv_status st = rv_state_parts(job->state, job->run_id, unit, &scratch, &rows, err);
-    *out_foreign = false;
+    *out_foreign = *out_recorded = false;
     for (size_t i = 0; st == RV_OK && i < rows.n; i++) {
         const rv_part_row *row = &rows.rows[i];
-        if (strcmp(row->file_name, part->name) != 0 ||
-            strcmp(row->fingerprint, part->digests.fingerprint) == 0)
+        if (strcmp(row->file_name, part->name) != 0)
+            continue;
+        *out_recorded = true;
+        if (strcmp(row->fingerprint, part->digests.fingerprint) == 0)
             continue;
         rv_remove_outcome outcome;
         st = job->dd->remove(job->dest, row->file_name, job->owner_token, row->fingerprint,
@@ -299,8 +304,8 @@ static bool passing(const rv_error *e)
            e->code == RV_E_MEMORY;
 }
 
-static rv_status offer(rv_job *job, const char *unit, rv_part *part, rv_put_outcome *out,
-                       rv_error *io_upload_error, rv_error *err)
+static rv_status offer(rv_job *job, const char *unit, rv_part *part, bool recorded,
+                       rv_put_outcome *out, rv_error *io_upload_error, rv_error *err)
 {
     rv_part_row row = {.run_id = job->run_id,
                        .unit = unit,
@@ -319,7 +324,7 @@ static rv_status offer(rv_job *job, const char *unit, rv_part *part, rv_put_outc
     RV_KILL_POINT("part-intent");
     if (io_upload_error->code == RV_OK) {
         rv_error upload_err = {0};
-        rv_status st = rv_part_upload(job, &row, out, &upload_err);
+        rv_status st = rv_part_upload(job, &row, recorded, out, &upload_err);
         if (st == RV_OK)
             return RV_OK;
         if (passing(&upload_err)) {
@@ -336,12 +341,12 @@ rv_status rv_part_deliver(rv_job *job, const char *unit, rv_part *part, rv_error
                           rv_error *err)
 {
     for (;;) {
-        bool foreign = false;
+        bool foreign = false, recorded = false;
         rv_put_outcome outcome = RV_PUT_FOREIGN;
         RV_TRY(part_name(job, unit, part, err));
-        RV_TRY(remove_earlier(job, unit, part, &foreign, err));
+        RV_TRY(remove_earlier(job, unit, part, &recorded, &foreign, err));
         if (!foreign)
-            RV_TRY(offer(job, unit, part, &outcome, io_upload_error, err));
+            RV_TRY(offer(job, unit, part, recorded, &outcome, io_upload_error, err));
         if (outcome == RV_PUT_WRITTEN || outcome == RV_PUT_SAME)
             break;
         RV_LOG_WARN(job->env,

@@ -49,7 +49,8 @@ void rv_parts_free(rv_parts *p);
 rv_status rv_part_deliver(rv_job *job, const char *unit, rv_part *part, rv_error *io_upload_error,
                           rv_error *err) RV_MUST_USE;
 /* Sends a part whose intent is stored (also one an earlier process left in the spool). */
-rv_status rv_part_upload(rv_job *job, const rv_part_row *row, rv_put_outcome *out,
+/* recorded: state knew this name before, so an equal object is ours. */
+rv_status rv_part_upload(rv_job *job, const rv_part_row *row, bool recorded, rv_put_outcome *out,
                          rv_error *err) RV_MUST_USE;
 
 #endif

@@ -95,6 +95,21 @@ static rv_status make_ready(const put_work *w, rv_error *err)
     return set_mode(w, w->d->file_mode, err);
 }
 
+/* The name is a link to our own spool file: an earlier try got this far. */
+static bool is_our_link(const put_work *w)
+{
+    struct stat temp, target;
+    return w->spec->spool && stat(w->temp, &temp) == 0 && stat(w->target, &target) == 0 &&
+           temp.st_ino == target.st_ino && temp.st_dev == target.st_dev;
+}
+
+/* Equal bytes alone prove nothing for a part: a twin with a state of its own writes them too. */
+static bool recorded_before(const put_work *w)
+{
+    return !w->spec->spool ||
+           (w->spec->known_fingerprint && strcmp(w->spec->known_fingerprint, w->fingerprint) == 0);
+}
+
 /* What holds the name: the same content, an own older one (then the name is freed), or neither. */
 static rv_status settle_existing(const put_work *w, bool *out_free, rv_put_outcome *out,
                                  rv_error *err)
@@ -109,10 +124,12 @@ static rv_status settle_existing(const put_work *w, bool *out_free, rv_put_outco
         return RV_OK;
     }
     RV_TRY(rv_local_same(w->target, &info, w->size_bytes, w->fingerprint, &same, err));
-    if (same) {
+    if (is_our_link(w) || (same && recorded_before(w))) {
         *out = RV_PUT_SAME;
         return RV_OK;
     }
+    if (same)
+        return RV_OK;
     if (w->spec->known_fingerprint)
         RV_TRY(rv_local_same(w->target, &info, w->spec->known_size_bytes,
                              w->spec->known_fingerprint, &ours, err));
