@@ -452,14 +452,8 @@ static rv_status stem_body(rv_state *s, void *ctx, rv_error *err)
 {
     stem_ctx *c = ctx;
     int64_t one;
-    bool files;
     rv_val run = rv_val_text(c->lease->run_id);
     RV_TRY(rv_st_lease(s, c->lease, err));
-    RV_TRY(rv_st_int(s, "SELECT 1 FROM file_log WHERE run_id = ? LIMIT 1", RV_PARAMS(run), &one,
-                     &files, err));
-    if (files)
-        return rv_fail(err, RV_E_INTERNAL, "run '%s' has files and cannot change its stem",
-                       c->lease->run_id);
     RV_TRY(rv_st_int(s,
                      "SELECT 1 FROM run_status WHERE project = ? AND export_name = ? AND stem = ? "
                      "AND run_id <> ?",

@@ -83,7 +83,7 @@ typedef struct rv_run_facts {
     const char *owner, *plan_hash, *cursor_low, *cursor_bound, *checks;
 } rv_run_facts;
 rv_status rv_state_run_facts(rv_state *s, const rv_lease *l, const rv_run_facts *f, rv_error *err) RV_MUST_USE;
-/* Stem moved on because a name was foreign; only while no file row of the run exists. */
+/* Stem moved on because a name was foreign; files recorded before keep their names. */
 rv_status rv_state_run_stem(rv_state *s, const rv_lease *l, const char *stem, bool *out_taken,
                             rv_error *err) RV_MUST_USE;
 
