@@ -1,5 +1,7 @@
 #include "cli/render_check.h"
 
+#include <ctype.h>
+
 #include "cli/table_text.h"
 
 #define INDENT 16
@@ -18,13 +20,22 @@ static rv_status add_text(rv_buf *out, const char *label, const char *text, rv_e
     return rv_buf_add_byte(out, '\n', err);
 }
 
+/* As the configuration writes it: "bigquery". */
+static rv_status add_target(rv_target target, rv_buf *out, rv_error *err)
+{
+    RV_TRY(rv_buf_add_c(out, "  [target: ", err));
+    for (const char *p = rv_target_label(target); *p; p++)
+        RV_TRY(rv_buf_add_byte(out, (uint8_t)tolower((unsigned char)*p), err));
+    return rv_buf_add_byte(out, ']', err);
+}
+
 static rv_status add_heading(const rv_check_report *r, bool type_report, rv_buf *out, rv_error *err)
 {
     RV_TRY(rv_buf_printf(out, err, "Export: %s", r->export_name));
     if (r->table)
         RV_TRY(rv_buf_printf(out, err, "/%s", r->table));
     if (type_report && r->target != RV_TARGET_NONE)
-        RV_TRY(rv_buf_printf(out, err, "  [target: %s]", rv_target_label(r->target)));
+        RV_TRY(add_target(r->target, out, err));
     return rv_buf_add_byte(out, '\n', err);
 }
 
