@@ -132,6 +132,32 @@ RV_TEST(bounds_round_trip)
     fx_close(&f);
 }
 
+/* A decimal column holds INTEGER and REAL values: one kind must carry both. */
+RV_TEST(decimal_bounds)
+{
+    fixture f;
+    rv_datum low, high;
+    uint64_t n = 0;
+    rv_expr c = {"c", NULL};
+    REQUIRE(fx_open(&f, "SELECT 1"));
+    rv_relation *rel = bound_on(&f,
+                                "CREATE TABLE t(c DECIMAL(20,2)); INSERT INTO t VALUES (1.5), "
+                                "(9007199254740993), (2)",
+                                "c");
+    REQUIRE(rel != NULL);
+    CHECK_EQ(f.d->bounds(f.s, rel, c, NULL, 0, &f.arena, &low, &high, &f.err), RV_OK);
+    low.kind = high.kind = rel->bound_kind; /* what a stored bound comes back as */
+    rv_pred preds[] = {{c, RV_GE, low}, {c, RV_LE, high}};
+    CHECK_EQ(f.d->count(f.s, rel, preds, 2, &n, &f.err), RV_OK);
+    CHECK_EQ(n, 3);
+    preds[1].op = RV_LT;
+    CHECK_EQ(f.d->count(f.s, rel, preds, 2, &n, &f.err), RV_OK);
+    CHECK_EQ(n, 2);
+    CHECK_EQ(f.d->datum_parse(f.s, rel, RV_STR("1.75"), &f.arena, &low, &f.err), RV_OK);
+    CHECK_EQ(f.d->datum_parse(f.s, rel, RV_STR("x"), &f.arena, &low, &f.err), RV_E_VALUE);
+    fx_close(&f);
+}
+
 RV_TEST(cuts_of_a_key)
 {
     fixture f;
@@ -163,4 +189,4 @@ RV_TEST(cuts_of_a_key)
 }
 
 RV_TEST_MAIN(RV_CASE(instants), RV_CASE(parsing_and_days), RV_CASE(bounds_round_trip),
-             RV_CASE(cuts_of_a_key))
+             RV_CASE(decimal_bounds), RV_CASE(cuts_of_a_key))

@@ -37,6 +37,7 @@ RV_TEST(keys)
         {"t(code TEXT PRIMARY KEY NOT NULL, b)", RV_CHUNKED, "PRIMARY KEY", "code", 1, true},
         {"t(code TEXT PRIMARY KEY, b)", RV_CHUNKED, "rowid", "rowid", 1, false},
         {"t(code TEXT PRIMARY KEY NOT NULL, b)", RV_INCREMENTAL, "rowid", "rowid", 1, false},
+        {"t(a PRIMARY KEY, b) WITHOUT ROWID", RV_FULL, NULL, NULL, 0, false},
         {"t(id INTEGER, v TEXT) STRICT", RV_FULL, "rowid", "rowid", 1, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

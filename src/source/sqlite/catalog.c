@@ -12,7 +12,7 @@ static rv_status query(rv_source *s, const char *sql, const char *arg, sqlite3_s
         sqlite3_finalize(stmt);
         return rv_sq_fail(s, rc, WHAT, err);
     }
-    rv_sq_arm(s, 0, 0);
+    rv_sq_arm(s, 0);
     *out = stmt;
     return RV_OK;
 }

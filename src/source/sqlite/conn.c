@@ -53,18 +53,11 @@ static int on_busy(void *ctx, int tries)
     return 1;
 }
 
-void rv_sq_arm(rv_source *s, int64_t spent_us, int64_t cut_us)
+void rv_sq_arm(rv_source *s, int64_t spent_us)
 {
     s->stop = RV_SQ_RUN;
-    s->deadline_us = RV_SQ_NEVER;
     s->cut_at_us = RV_SQ_NEVER;
-    if (s->timeout_us == 0 && cut_us == 0)
-        return;
-    int64_t start = rv_clock_mono_us() - spent_us;
-    if (s->timeout_us > 0)
-        s->deadline_us = start + s->timeout_us;
-    if (cut_us > 0)
-        s->cut_at_us = start + cut_us;
+    s->deadline_us = s->timeout_us ? rv_clock_mono_us() - spent_us + s->timeout_us : RV_SQ_NEVER;
 }
 
 void rv_sq_disarm(rv_source *s)
@@ -226,7 +219,7 @@ rv_status rv_sq_refresh(rv_source *s, rv_error *err)
     rv_sq_statement *st = NULL;
     bool row = false;
     RV_TRY(rv_sq_acquire(s, "SELECT 1 FROM sqlite_master LIMIT 1", what, &st, err));
-    rv_sq_arm(s, 0, 0);
+    rv_sq_arm(s, 0);
     rv_status result = rv_sq_step(s, st->stmt, what, &row, err);
     rv_sq_disarm(s);
     rv_sq_release(s, st);
@@ -337,7 +330,7 @@ rv_status rv_sq_explain(rv_source *s, const char *sql, rv_arena *arena, rv_sq_pl
     RV_TRY(rv_arena_printf(arena, &text, err, "EXPLAIN QUERY PLAN %s", sql));
     RV_TRY(rv_sq_prepare(s, text, what, &stmt, err));
     rv_status st;
-    rv_sq_arm(s, 0, 0);
+    rv_sq_arm(s, 0);
     for (;;) {
         RV_GO(rv_sq_step(s, stmt, what, &row, err));
         if (!row)

@@ -70,11 +70,9 @@ rv_status rv_sq_datum_bind(sqlite3_stmt *stmt, int index, const rv_datum *d, rv_
     int64_t v = 0;
     if (d->null) {
         rc = sqlite3_bind_null(stmt, index);
-    } else if (d->kind == RV_INT64) {
-        if (!rv_str_i64(d->text, &v))
-            return rv_fail(err, RV_E_VALUE, "'%.*s' is not an integer", RV_STR_ARG(d->text));
+    } else if (d->kind == RV_INT64 && rv_str_i64(d->text, &v)) {
         rc = sqlite3_bind_int64(stmt, index, v);
-    } else if (d->kind == RV_FLOAT64) {
+    } else if (d->kind == RV_INT64 || d->kind == RV_FLOAT64) { /* numbers of either class mix */
         double real = 0;
         if (!rv_sq_real_value(d->text, &real))
             return rv_fail(err, RV_E_VALUE, "'%.*s' is not a number", RV_STR_ARG(d->text));
@@ -215,8 +213,9 @@ rv_status rv_sq_datum_parse(rv_source *s, const rv_relation *rel, rv_str text, r
     if (is_temporal(rel->bound_type))
         return parse_temporal(s, rel, text, arena, out, err);
     double real = 0;
-    if (rel->bound_kind == RV_INT64 ||
-        (rel->bound_kind == RV_FLOAT64 && !rv_sq_real_value(text, &real)))
+    bool fraction = rel->bound_kind == RV_FLOAT64 || rel->bound_type.kind == RV_DECIMAL;
+    if ((rel->bound_kind == RV_INT64 && !fraction) ||
+        (rel->bound_kind != RV_STRING && fraction && !rv_sq_real_value(text, &real)))
         return rv_fail(err, RV_E_VALUE, "'%.*s' is not a number", RV_STR_ARG(text));
     if (!rv_utf8_valid(rv_str_bytes(text)))
         return rv_fail(err, RV_E_VALUE, "the value is not valid UTF-8");

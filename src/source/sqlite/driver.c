@@ -23,7 +23,7 @@ static rv_status now(rv_source *s, int64_t *out_us, rv_error *err)
 static rv_status exec(rv_source *s, const char *sql, const char *what, rv_error *err)
 {
     RV_TRY(rv_sq_check(s, err));
-    rv_sq_arm(s, 0, 0);
+    rv_sq_arm(s, 0);
     int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
     rv_sq_disarm(s);
     return rc == SQLITE_OK ? RV_OK : rv_sq_fail(s, rc, what, err);

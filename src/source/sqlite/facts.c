@@ -16,7 +16,7 @@ static rv_status ask(rv_source *s, const char *sql, const char *arg, sqlite3_stm
     rv_status st = rv_sq_prepare(s, sql, WHAT, &stmt, &refused);
     if (st == RV_OK && sqlite3_bind_text(stmt, 1, arg, -1, SQLITE_TRANSIENT) != SQLITE_OK)
         st = rv_fail_memory(&refused);
-    rv_sq_arm(s, 0, 0);
+    rv_sq_arm(s, 0);
     if (st == RV_OK)
         st = rv_sq_step(s, stmt, WHAT, out_row, &refused);
     rv_sq_disarm(s);

@@ -5,9 +5,9 @@ rv_type rv_sq_table_column_type(const rv_sq_table *t, const char *name)
 {
     rv_type type = rv_type_of(RV_INT64); /* the rowid */
     const rv_sq_table_column *c = rv_sq_table_column_find(t, name);
-    /* an undeclared column holds whatever it holds: only the server compares it */
+    /* Undeclared means no affinity: a key stored as text would not find its number again. */
     if (c && !rv_sq_declared(c->decl, &type))
-        type = rv_type_of(RV_STRING);
+        type = rv_type_of(RV_BINARY);
     return type;
 }
 

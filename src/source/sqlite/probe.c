@@ -14,7 +14,7 @@ static rv_status first_row(rv_source *s, const rv_page_spec *page, const rv_sq_s
     RV_GO(rv_sq_text_select(page->relation, page, select, &text, err));
     RV_GO(rv_sq_acquire(s, (const char *)text.sql.ptr, r->what, &statement, err));
     RV_GO(rv_sq_text_bind(s, &text, statement->stmt, number, err));
-    rv_sq_arm(s, 0, 0);
+    rv_sq_arm(s, 0);
     RV_GO(rv_sq_step(s, statement->stmt, r->what, out_row, err));
     *out = statement;
 done:

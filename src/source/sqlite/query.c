@@ -156,7 +156,7 @@ static rv_status metadata(gate *g, const rv_sq_table *t, rv_error *err)
             *err = refused;
         return st;
     }
-    rv_sq_arm(g->s, 0, 0);
+    rv_sq_arm(g->s, 0);
     st = rv_sq_step(g->s, stmt, WHAT, &row, err);
     rv_sq_disarm(g->s);
     if (st == RV_OK && row)

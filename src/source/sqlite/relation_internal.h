@@ -132,7 +132,7 @@ struct rv_scan {
     rv_page_end end;
     uint64_t limit, cut_bytes;
     int64_t cut_us;
-    int64_t call_start_us;
+    int64_t cut_at_us; /* monotonic, of this call of next */
     bool (*keep)(void *ctx, rv_builder *builder, bool first_order_changed);
     void *keep_ctx;
     size_t n_order;

@@ -135,7 +135,7 @@ static rv_status sample_rows(rv_source *s, const rv_sq_relation *r, const char *
     bool row = false;
     RV_TRY(rv_sq_prepare(s, sql, WHAT, &stmt, err));
     rv_status st = RV_OK;
-    rv_sq_arm(s, 0, 0);
+    rv_sq_arm(s, 0);
     for (int n = 0; n < RV_SQ_SAMPLE_ROWS; n++) {
         RV_GO(rv_sq_step(s, stmt, WHAT, &row, err));
         if (!row)
@@ -297,7 +297,7 @@ static rv_status probe_bound(rv_source *s, const rv_relation *rel, rv_expr bound
                           (int)column.len, (const char *)column.ptr, r->from,
                           r->where ? " WHERE " : "", r->where ? r->where : "", RV_SQ_SAMPLE_ROWS));
     RV_GO(rv_sq_prepare(s, sql, WHAT, &stmt, err));
-    rv_sq_arm(s, 0, 0);
+    rv_sq_arm(s, 0);
     RV_GO(rv_sq_step(s, stmt, WHAT, &row, err));
     *out_storage = row ? sqlite3_column_type(stmt, 0) : SQLITE_NULL;
     if (*out_storage == SQLITE_TEXT && sqlite3_column_bytes(stmt, 0) > 10 &&
@@ -315,8 +315,8 @@ static rv_kind wire_kind(int storage, rv_type natural)
     switch (storage) {
     case SQLITE_INTEGER:
         return RV_INT64;
-    case SQLITE_FLOAT:
-        return RV_FLOAT64;
+    case SQLITE_FLOAT: /* a decimal column holds integers too, which must keep their digits */
+        return natural.kind == RV_DECIMAL ? RV_INT64 : RV_FLOAT64;
     case SQLITE_TEXT:
         return RV_STRING;
     case SQLITE_BLOB:

@@ -307,7 +307,7 @@ static bool page_ends(rv_scan *scan)
     if (scan->cut_bytes && scan->end.bytes > scan->cut_bytes)
         scan->end.cut = true;
     else if (scan->cut_us && scan->end.rows % CLOCK_ROWS == 0)
-        scan->end.cut = rv_clock_mono_us() >= scan->s->cut_at_us;
+        scan->end.cut = rv_clock_mono_us() >= scan->cut_at_us;
     return scan->end.cut;
 }
 
@@ -317,6 +317,7 @@ static rv_status read_rows(rv_scan *scan, rv_builder *b, bool *out_end, rv_error
         int rc = sqlite3_step(scan->stmt);
         if (rc == SQLITE_ROW) {
             RV_TRY(take_row(scan, b, err));
+            scan->s->cut_at_us = scan->cut_at_us;
             if (!page_ends(scan))
                 continue;
         } else if (rc != SQLITE_DONE) {
@@ -341,7 +342,11 @@ rv_status rv_sq_next(rv_scan *scan, rv_builder *builder, bool *out_end, rv_error
     RV_TRY(rv_sq_check(s, err));
     int64_t start_us = rv_clock_mono_us();
     bool end = false;
-    rv_sq_arm(s, scan->end.elapsed_us, scan->cut_us);
+    rv_sq_arm(s, scan->end.elapsed_us);
+    /* a page cut before its first row would begin at the same place again, for ever */
+    scan->cut_at_us = scan->cut_us ? start_us - scan->end.elapsed_us + scan->cut_us : RV_SQ_NEVER;
+    if (scan->end.rows > 0)
+        s->cut_at_us = scan->cut_at_us;
     rv_status st = read_rows(scan, builder, &end, err);
     rv_sq_disarm(s);
     if (end || st != RV_OK) { /* the read transaction ends here */

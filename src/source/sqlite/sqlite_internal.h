@@ -49,7 +49,7 @@ struct rv_source {
 rv_status rv_sq_open(const rv_env *env, const rv_source_opts *opts, rv_source **out, rv_error *err);
 void rv_sq_close(rv_source *s);
 /* Starts the clock of one statement: its limit is what remains after `spent_us`. */
-void rv_sq_arm(rv_source *s, int64_t spent_us, int64_t cut_us);
+void rv_sq_arm(rv_source *s, int64_t spent_us);
 void rv_sq_disarm(rv_source *s);
 /* The error of a failed call with its retry class. `what` is a gerund: "reading table 't'". */
 rv_status rv_sq_fail(rv_source *s, int rc, const char *what, rv_error *err);
