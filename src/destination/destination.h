@@ -33,7 +33,8 @@ typedef struct rv_put_spec {
     /* SHARED: version of the object read before (rv_object.version), NULL = it was absent. */
     const char *version;
     bool keep_spool; /* else the spool file is removed once the object is visible */
-    /* Called immediately before a request that makes something visible (lease check). May be NULL. */
+    /* Called immediately before a request that makes something visible (lease check). May be NULL.
+     */
     rv_status (*guard)(void *ctx, rv_error *err);
     void *guard_ctx;
     /* Multipart: told the upload id when one exists, before its first byte. May be NULL. */
@@ -52,9 +53,9 @@ typedef enum rv_put_outcome {
 typedef struct rv_object {
     char key[1024];
     uint64_t size_bytes;
-    char md5[33];                   /* hex, empty when the store lists none */
-    char owner[33];                 /* rivet-owner, empty when absent or unknowable */
-    char version[RV_VERSION_SIZE];  /* generation, ETag; local: size, mtime and inode */
+    char md5[33];                  /* hex, empty when the store lists none */
+    char owner[33];                /* rivet-owner, empty when absent or unknowable */
+    char version[RV_VERSION_SIZE]; /* generation, ETag; local: size, mtime and inode */
 } rv_object;
 
 typedef struct rv_object_list {
@@ -63,7 +64,12 @@ typedef struct rv_object_list {
 } rv_object_list;
 void rv_object_list_free(rv_object_list *l);
 
-typedef enum rv_remove_outcome { RV_REMOVED, RV_REMOVE_MISSING, RV_REMOVE_FOREIGN, RV_REMOVE_DENIED } rv_remove_outcome;
+typedef enum rv_remove_outcome {
+    RV_REMOVED,
+    RV_REMOVE_MISSING,
+    RV_REMOVE_FOREIGN,
+    RV_REMOVE_DENIED
+} rv_remove_outcome;
 
 typedef struct rv_probe { /* what doctor learned */
     char detail[256];
@@ -91,7 +97,8 @@ typedef struct rv_dest_driver {
      * (RV_E_DEST_NO_SPACE naming path, free and needed bytes). *out_tmpfs: it counts as memory. */
     rv_status (*prepare)(rv_dest *d, uint64_t need_bytes, bool *out_tmpfs, rv_error *err);
     /* Absolute path of the spool file of a part (hidden temp beside the target for local). */
-    rv_status (*spool_path)(rv_dest *d, const char *run_id, const char *key, rv_buf *out, rv_error *err);
+    rv_status (*spool_path)(rv_dest *d, const char *run_id, const char *key, rv_buf *out,
+                            rv_error *err);
 
     /* Removes temp and spool files of a run ("{temp prefix}{run_id}-..."), but those in `keep`
      * (absolute paths). */
@@ -121,7 +128,7 @@ typedef struct rv_dest_driver {
 
 extern const rv_dest_driver rv_dest_local;
 extern const rv_dest_driver rv_dest_stdout;
-const rv_dest_driver *const *rv_dest_drivers(void);      /* NULL-terminated */
-const rv_dest_driver *rv_dest_for(rv_dest_kind kind);    /* NULL: not in this build */
+const rv_dest_driver *const *rv_dest_drivers(void);   /* NULL-terminated */
+const rv_dest_driver *rv_dest_for(rv_dest_kind kind); /* NULL: not in this build */
 
 #endif

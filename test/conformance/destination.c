@@ -94,6 +94,9 @@ static void foreign_object_stays(desk *t)
     CHECK_EQ(put_part(t, "part", "mine", NULL), RV_PUT_FOREIGN);
     CHECK_EQ(put_part(t, "part", "mine", "what I wrote earlier"), RV_PUT_FOREIGN);
     holds(t, "part", "somebody's");
+    /* a twin with a state of its own writes the same bytes: the name is still not ours */
+    CHECK(t->f->plant(t->f->ctx, "twin", "mine"));
+    CHECK_EQ(put_part(t, "twin", "mine", NULL), RV_PUT_FOREIGN);
     CHECK_EQ(t->v->remove(t->d, "part", MINE, d.fingerprint, d.size_bytes, &removed, &t->err),
              RV_OK);
     CHECK_EQ(removed, RV_REMOVE_FOREIGN);

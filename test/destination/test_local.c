@@ -9,7 +9,6 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "conformance/destination.h"
-#include "destination/local/local.h"
 #include "rvtest.h"
 
 #define MINE "0123456789abcdef0123456789abcdef"
@@ -275,41 +274,31 @@ RV_TEST(probe_leaves_nothing)
     end(&f);
 }
 
-static bool spare_b(void *ctx, const char *path)
-{
-    (void)ctx;
-    size_t len = strlen(path);
-    return path[0] == '/' && path[len - 1] == 'b';
-}
-
 RV_TEST(only_own_temp_files_are_swept)
 {
     static const char *const names[] = {".rivet-tmp-run_1-a", ".rivet-tmp-run_1-b",
                                         ".rivet-tmp-run_11-a", ".rivet-tmp-run_2-a", "run_1-a"};
     static const bool left[] = {false, true, true, true, true};
     fixture f;
-    size_t removed = 9;
     bool tmpfs;
-    char key[256];
+    char key[256], spared[256];
     REQUIRE(begin(&f));
     rv_dest *d = open_new(&f);
-    rv_local_sweep sweep = {.run_id = "run_1", .keep = spare_b};
-    CHECK_EQ(rv_dest_local_sweep(d, &sweep, &removed, &f.err), RV_OK); /* no directory yet */
-    CHECK_EQ(removed, 0);
+    snprintf(spared, sizeof spared, "%s/.rivet-tmp-run_1-b", f.root);
+    const char *const keep[] = {spared};
+    CHECK_EQ(rv_dest_local.sweep(d, "run_1", keep, 1, &f.err), RV_OK); /* no directory yet */
     CHECK_EQ(rv_dest_local.prepare(d, 0, &tmpfs, &f.err), RV_OK);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         CHECK(plant(&f, names[i], "x"));
     memset(key, 'k', 250);
     key[250] = '\0';
     const char *hashed = spool(&f, d, key, "x");
-    CHECK_EQ(rv_dest_local_sweep(d, &sweep, &removed, &f.err), RV_OK);
-    CHECK_EQ(removed, 2);
+    CHECK_EQ(rv_dest_local.sweep(d, "", NULL, 0, &f.err), RV_OK);
+    CHECK_EQ(access(hashed, F_OK), 0);
+    CHECK_EQ(rv_dest_local.sweep(d, "run_1", keep, 1, &f.err), RV_OK);
     CHECK_EQ(access(hashed, F_OK), -1);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         CHECK_EQ(mode_of(f.root, names[i]) != 0, left[i]);
-    sweep.run_id = "";
-    CHECK_EQ(rv_dest_local_sweep(d, &sweep, &removed, &f.err), RV_OK);
-    CHECK_EQ(removed, 0);
     rv_dest_local.close(d);
     end(&f);
 }

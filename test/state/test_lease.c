@@ -260,7 +260,12 @@ RV_TEST(facts_and_stem)
     CHECK_STR(row.cursor_bound, "9");
     rv_part_row part = fx_part("0", "f", 0);
     CHECK_EQ(rv_state_part_intent(f.s, &l, "p", &part, &f.err), RV_OK);
-    CHECK_EQ(rv_state_run_stem(f.s, &l, "a_4", &taken, &f.err), RV_E_INTERNAL);
+    CHECK_EQ(rv_state_run_stem(f.s, &l, "a_4", &taken, &f.err), RV_OK);
+    CHECK(!taken);
+    rv_part_rows parts;
+    CHECK_EQ(rv_state_parts(f.s, "a_2", NULL, &f.arena, &parts, &f.err), RV_OK);
+    REQUIRE(parts.n == 1);
+    CHECK_STR(parts.rows[0].file_name, "f"); /* named before: it keeps its name */
     fx_end(&f);
 }
 
@@ -400,7 +405,69 @@ RV_TEST(one_successor)
     fx_end(&f);
 }
 
+typedef struct sharer {
+    fixture *f;
+    rv_lease lease;
+    int64_t claimed;
+    bool failed;
+} sharer;
+
+/* A worker on the run's one handle: claims and finishes until nothing is left. */
+static void *share(void *ctx)
+{
+    sharer *w = ctx;
+    rv_error err;
+    rv_arena arena = RV_ARENA_INIT;
+    for (bool found = true; found && !w->failed;) {
+        rv_task_row t;
+        char unit[32];
+        w->failed = rv_state_task_claim(w->f->s, &w->lease, &arena, &t, &found, &err) != RV_OK;
+        if (w->failed || !found)
+            break;
+        snprintf(unit, sizeof unit, "chunk%lld", (long long)t.chunk_index);
+        rv_unit_done done = {.unit = unit, .kind = RV_UNIT_TASK, .chunk_index = t.chunk_index};
+        w->failed = rv_state_lease_renew(w->f->s, &w->lease, &err) != RV_OK ||
+                    rv_state_unit_done(w->f->s, &w->lease, &done, &err) != RV_OK;
+        w->claimed++;
+    }
+    rv_arena_free(&arena);
+    return NULL;
+}
+
+RV_TEST(one_handle_many_threads)
+{
+    enum { TASKS = 40, THREADS = 4 };
+    fixture f;
+    sharer workers[THREADS];
+    pthread_t threads[THREADS];
+    rv_task_row tasks[TASKS];
+    rv_task_rows rows = {tasks, TASKS}, got;
+    rv_checkpoint_row c = {.plan_hash = "h", .strategy = "s", .max_attempts = 3};
+    int64_t claimed = 0;
+    REQUIRE(fx_start(&f));
+    rv_lease l = fx_take(&f, "a", "a_1");
+    for (int i = 0; i < TASKS; i++)
+        tasks[i] = (rv_task_row){.chunk_index = i, .kind = "range"};
+    REQUIRE(rv_state_checkpoint_begin(f.s, &l, &c, &rows, NULL, &f.err) == RV_OK);
+    for (int i = 0; i < THREADS; i++) {
+        workers[i] = (sharer){.f = &f, .lease = l};
+        REQUIRE(pthread_create(&threads[i], NULL, share, &workers[i]) == 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        CHECK(!workers[i].failed);
+        claimed += workers[i].claimed;
+    }
+    CHECK_EQ(claimed, TASKS);
+    CHECK_EQ(rv_state_tasks(f.s, "a_1", &f.arena, &got, &f.err), RV_OK);
+    for (size_t i = 0; i < got.n; i++) {
+        CHECK_STR(got.rows[i].status, "completed");
+        CHECK_EQ(got.rows[i].attempts, 1);
+    }
+    fx_end(&f);
+}
+
 RV_TEST_MAIN(RV_CASE(take_hold_stem), RV_CASE(projects_are_apart), RV_CASE(adopt_open),
              RV_CASE(adopt_closed), RV_CASE(dead_rules), RV_CASE(no_write_without_the_lease),
              RV_CASE(facts_and_stem), RV_CASE(lists_of_runs), RV_CASE(one_holder_at_a_time),
-             RV_CASE(one_successor))
+             RV_CASE(one_successor), RV_CASE(one_handle_many_threads))

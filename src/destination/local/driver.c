@@ -483,39 +483,6 @@ static rv_status local_probe(rv_dest *d, rv_probe *out, rv_error *err)
     return RV_OK;
 }
 
-static bool kept(const char *path, const char *const *keep, size_t n_keep)
-{
-    for (size_t i = 0; i < n_keep; i++)
-        if (strcmp(path, keep[i]) == 0)
-            return true;
-    return false;
-}
-
-/* Exact prefix "{temp}{run_id}-": another run's files never match, its id ends differently. */
-static rv_status local_sweep(rv_dest *d, const char *run_id, const char *const *keep, size_t n_keep,
-                             rv_error *err)
-{
-    rv_status st = RV_OK;
-    char prefix[NAME_MAX + 1], path[PATH_MAX];
-    int n = snprintf(prefix, sizeof prefix, "%s%s-", RV_TEMP_PREFIX, run_id);
-    DIR *dir = opendir(d->root);
-    if (!dir || n < 0 || (size_t)n >= sizeof prefix) {
-        if (dir)
-            (void)closedir(dir);
-        return RV_OK;
-    }
-    for (struct dirent *e = readdir(dir); e && st == RV_OK; e = readdir(dir)) {
-        bool found;
-        if (strncmp(e->d_name, prefix, (size_t)n) != 0)
-            continue;
-        int len = snprintf(path, sizeof path, "%s/%s", d->root, e->d_name);
-        if (len > 0 && (size_t)len < sizeof path && !kept(path, keep, n_keep))
-            st = rv_file_remove(path, &found, err);
-    }
-    (void)closedir(dir);
-    return st;
-}
-
 const rv_dest_driver rv_dest_local = {
     .abi = RV_DESTINATION_ABI,
     .kind = RV_DEST_LOCAL,
@@ -528,7 +495,7 @@ const rv_dest_driver rv_dest_local = {
     .facts = local_facts,
     .prepare = local_prepare,
     .spool_path = local_spool_path,
-    .sweep = local_sweep,
+    .sweep = rv_local_sweep,
     .put = rv_local_put,
     .stat = local_stat,
     .read = local_read,
