@@ -6,6 +6,7 @@
 #define TRIAL_BYTES ((size_t)65536)
 /* A dictionary costs a page of its own, so it must save at least that. */
 #define DICT_PAGE_OVERHEAD 40u
+#define DICT_PAGES_SERVED 16u
 
 typedef struct sample {
     rv_pq_values v;
@@ -23,19 +24,44 @@ static sample take_sample(const rv_pq_values *v)
     return s;
 }
 
-/* Bytes of the sample with a dictionary; SIZE_MAX when it cannot have one. */
+/* Indexes the sample in two halves; *grown: entries the second half added. */
+static rv_status index_halves(const sample *s, rv_pq_dict *dict, rv_pq_press *press, bool *fits,
+                              uint32_t *grown, rv_error *err)
+{
+    uint16_t *indexes;
+    rv_pq_values half = s->v;
+    half.n = s->v.n / 2;
+    RV_TRY(rv_pq_press_u16(press, s->v.n, &indexes, err));
+    RV_TRY(rv_pq_dict_index(dict, &half, indexes, fits, err));
+    uint32_t before = dict->n;
+    size_t bytes = half.n * half.width;
+    for (size_t i = 0; half.width == 0 && i < half.n; i++)
+        bytes += half.lengths[i];
+    half.bytes += bytes;
+    half.lengths = half.lengths ? half.lengths + half.n : NULL;
+    half.n = s->v.n - half.n;
+    if (*fits)
+        RV_TRY(rv_pq_dict_index(dict, &half, indexes, fits, err));
+    *grown = dict->n - before;
+    return RV_OK;
+}
+
+/* Bytes of the sample with a dictionary; SIZE_MAX when it cannot have one. A dictionary that a
+ * full sample hardly fills any more serves many pages, so each bears a part of it. */
 static rv_status dictionary_size(const sample *s, rv_pq_dict *dict, rv_pq_press *press,
                                  size_t *out, rv_error *err)
 {
-    uint16_t *indexes;
     bool fits;
+    uint32_t grown;
     rv_pq_dict_clear(dict);
-    RV_TRY(rv_pq_press_u16(press, s->v.n, &indexes, err));
-    RV_TRY(rv_pq_dict_index(dict, &s->v, indexes, &fits, err));
+    RV_TRY(index_halves(s, dict, press, &fits, &grown, err));
     *out = SIZE_MAX;
-    if (fits && dict->n <= s->v.n / 2)
-        *out = rv_pq_dict_plain_bytes(dict, dict->n) + DICT_PAGE_OVERHEAD +
-               s->v.n * rv_pq_dict_width(dict->n) / 8;
+    if (fits && dict->n <= s->v.n / 2) {
+        size_t entries = rv_pq_dict_plain_bytes(dict, dict->n) + DICT_PAGE_OVERHEAD;
+        if (s->v.n == RV_PQ_SAMPLE_MAX && grown < dict->n / 4)
+            entries /= DICT_PAGES_SERVED;
+        *out = entries + s->v.n * rv_pq_dict_width(dict->n) / 8;
+    }
     rv_pq_dict_clear(dict);
     return RV_OK;
 }

@@ -22,7 +22,7 @@ rv_pq_page_plan rv_pq_page_plan_of(size_t n_columns)
     size_t page = PAGES_BUDGET / (2 * n_columns);
     page = page < PAGE_BYTES_MIN ? PAGE_BYTES_MIN : min_size(page, PAGE_BYTES_MAX);
     return (rv_pq_page_plan){
-        .string_bytes = (uint32_t)page,
+        .string_bytes = (uint32_t)page * 2, /* text gains most by larger pages */
         .fixed_bytes = (uint32_t)min_size(page, FIXED_BYTES_MAX),
         .rows_max = (uint32_t)min_size(page / 4 & ~(size_t)63, RV_PQ_PAGE_ROWS_MAX),
         .dict_bytes = (uint32_t)min_size(DICT_BUDGET / n_columns, DICT_BYTES_MAX)};
@@ -43,6 +43,7 @@ void rv_pq_column_init(rv_pq_column *c, const rv_pq_leaf *leaf, const char *name
 {
     *c = (rv_pq_column){.leaf = *leaf, .name = name};
     rv_pq_dict_init(&c->dict, leaf->width, plan->dict_bytes);
+    c->slab.head = leaf->width ? 0 : plan->string_bytes / 16;
     c->page_rows = rows_of_page(c, plan);
 }
 
@@ -136,15 +137,40 @@ static rv_status add_indexes(rv_pq_column *c, rv_pq_press *press, const rv_pq_va
     return RV_OK;
 }
 
+/* The strings of a DLBA page lie in the slab already; what precedes them goes before them. */
+static rv_status join_strings(rv_pq_column *c, rv_pq_press *press, const rv_pq_values *v,
+                              rv_bytes *body, rv_error *err)
+{
+    rv_pq_strings s = {v->bytes, v->lengths, v->n};
+    rv_pq_slab *slab = &c->slab;
+    RV_TRY(rv_pq_dlba_lengths(&s, &press->body, err));
+    size_t before = press->body.len, bytes = slab->values.len - slab->head;
+    if (before > slab->head) {
+        RV_TRY(rv_buf_add(&press->body, v->bytes, bytes, err));
+        *body = rv_buf_bytes(&press->body);
+        return RV_OK;
+    }
+    uint8_t *start = slab->values.ptr + slab->head - before;
+    memcpy(start, press->body.ptr, before);
+    *body = (rv_bytes){start, before + bytes};
+    return RV_OK;
+}
+
+/* Appends the values to the levels in press->body; *body is the whole page. */
 static rv_status add_values(rv_pq_column *c, rv_pq_press *press, const rv_pq_values *v,
-                            rv_pq_encoding *encoding, rv_error *err)
+                            rv_pq_encoding *encoding, rv_bytes *body, rv_error *err)
 {
     bool done = false;
     /* a page without values joins whatever the chunk uses */
     if (c->choice.dictionary && !c->dict_over && (v->n > 0 || c->chunk.n_coded[RV_PQ_RLE_DICT] > 0))
         RV_TRY(add_indexes(c, press, v, &done, err));
     *encoding = done ? RV_PQ_RLE_DICT : c->choice.fallback;
-    return done ? RV_OK : rv_pq_encode(*encoding, c->leaf.physical, v, &press->body, err);
+    if (*encoding == RV_PQ_DLBA && v->n > 0)
+        return join_strings(c, press, v, body, err);
+    if (!done)
+        RV_TRY(rv_pq_encode(*encoding, c->leaf.physical, v, &press->body, err));
+    *body = rv_buf_bytes(&press->body);
+    return RV_OK;
 }
 
 static bool pays(uint64_t raw, uint64_t stored)
@@ -153,29 +179,23 @@ static bool pays(uint64_t raw, uint64_t stored)
 }
 
 /* Is compressing worth it? The group before the last knows, if it was compressed; otherwise a
- * part of the first page is tried, with the dictionary, which shares the codec. */
-static rv_status decide_codec(rv_pq_column *c, rv_pq_press *press, rv_error *err)
+ * part of the first page is tried, with the dictionary, which shares the codec. Once a whole
+ * chunk has shown that it is not, the trial is not believed again. */
+static rv_status decide_codec(rv_pq_column *c, rv_pq_press *press, rv_bytes part, rv_error *err)
 {
-    unsigned parity = c->groups & 1;
-    c->chunk.compressed = false;
-    if (!press->codec)
+    c->chunk.compressed = c->compressed_before[c->groups & 1];
+    if (!press->codec || c->codec_over || c->chunk.compressed)
         return RV_OK;
-    if (c->groups >= 2 && c->was_compressed[parity]) {
-        c->chunk.compressed = c->saved[parity];
-        return RV_OK;
-    }
-    rv_bytes part = rv_buf_bytes(&press->body);
     if (c->groups >= 2)
         part.len = min_size(part.len, TRIAL_AGAIN_BYTES);
     size_t raw = part.len, stored;
     RV_TRY(rv_pq_press_trial(press, part, &stored, err));
     if (c->chunk.dict_n > 0) {
-        size_t page_len = press->body.len, entries_len;
-        RV_TRY(rv_pq_dict_plain(&c->dict, c->chunk.dict_n, &press->body, err));
-        rv_bytes entries = {press->body.ptr + page_len, press->body.len - page_len};
-        press->body.len = page_len;
-        RV_TRY(rv_pq_press_trial(press, entries, &entries_len, err));
-        raw += entries.len;
+        size_t entries_len;
+        rv_buf_clear(&press->entries);
+        RV_TRY(rv_pq_dict_plain(&c->dict, c->chunk.dict_n, &press->entries, err));
+        RV_TRY(rv_pq_press_trial(press, rv_buf_bytes(&press->entries), &entries_len, err));
+        raw += press->entries.len;
         stored += entries_len;
     }
     c->chunk.compressed = pays(raw, stored);
@@ -211,7 +231,7 @@ done:
 }
 
 static rv_status store_page(rv_pq_column *c, rv_pq_shop *shop, rv_pq_encoding encoding,
-                            rv_pq_page_rec *rec, rv_error *err)
+                            rv_bytes body, rv_pq_page_rec *rec, rv_error *err)
 {
     rv_pq_page_header header = {.has = RV_HAS(RV_PQ_PAGE_V1), .type = RV_PQ_PAGE_DATA};
     header.data.num_values = (int32_t)rv_pq_slab_entries(c);
@@ -219,9 +239,9 @@ static rv_status store_page(rv_pq_column *c, rv_pq_shop *shop, rv_pq_encoding en
     header.data.def_encoding = RV_PQ_RLE;
     header.data.rep_encoding = RV_PQ_RLE;
     if (rv_pq_chunk_n_pages(&c->chunk) == 0)
-        RV_TRY(decide_codec(c, &shop->press, err));
-    RV_TRY(rv_pq_page_store(&shop->press, &header, c->chunk.compressed, shop->log, &rec->stored,
-                            err));
+        RV_TRY(decide_codec(c, &shop->press, body, err));
+    RV_TRY(rv_pq_page_store(&shop->press, &header, body, c->chunk.compressed, shop->log,
+                            &rec->stored, err));
     c->chunk.n_coded[encoding]++;
     c->chunk.raw_bytes += rec->stored.raw_size;
     c->chunk.stored_bytes += rec->stored.size;
@@ -235,17 +255,18 @@ static rv_status seal(rv_pq_column *c, rv_pq_shop *shop, rv_error *err)
 {
     rv_pq_values v = rv_pq_slab_values(c);
     rv_pq_encoding encoding;
+    rv_bytes body;
     uint32_t entries = rv_pq_slab_entries(c);
     rv_pq_page_rec rec = {.rows = c->slab.rows, .nulls = entries - v.n, .null_page = v.n == 0};
     RV_TRY(decide(c, shop, &v, err));
     rv_buf_clear(&shop->press.body);
     RV_TRY(add_levels(c, &shop->press, err));
-    RV_TRY(add_values(c, &shop->press, &v, &encoding, err));
+    RV_TRY(add_values(c, &shop->press, &v, &encoding, &body, err));
     RV_TRY(record_bounds(c, &v, &rec, err));
     count_levels(&c->slab, &rec);
     if (c->leaf.width == 0)
         rec.unencoded = c->slab.plain - 4 * (uint64_t)v.n;
-    RV_TRY(store_page(c, shop, encoding, &rec, err));
+    RV_TRY(store_page(c, shop, encoding, body, &rec, err));
     RV_TRY(rv_buf_add(&c->chunk.pages, &rec, sizeof rec, err));
     rv_pq_slab_clear(&c->slab);
     rv_pq_press_trim(&shop->press);
@@ -302,8 +323,8 @@ static rv_status store_dictionary(rv_pq_column *c, rv_pq_shop *shop, rv_error *e
     header.dict.encoding = RV_PQ_PLAIN;
     rv_buf_clear(&shop->press.body);
     RV_TRY(rv_pq_dict_plain(&c->dict, c->chunk.dict_n, &shop->press.body, err));
-    RV_TRY(rv_pq_page_store(&shop->press, &header, c->chunk.compressed, shop->log,
-                            &c->chunk.dict_page, err));
+    RV_TRY(rv_pq_page_store(&shop->press, &header, rv_buf_bytes(&shop->press.body),
+                            c->chunk.compressed, shop->log, &c->chunk.dict_page, err));
     c->chunk.raw_bytes += c->chunk.dict_page.raw_size;
     c->chunk.stored_bytes += c->chunk.dict_page.size;
     return RV_OK;
@@ -321,9 +342,9 @@ rv_status rv_pq_column_finish(rv_pq_column *c, rv_pq_shop *shop, rv_error *err)
 void rv_pq_column_next_group(rv_pq_column *c)
 {
     rv_pq_chunk *chunk = &c->chunk;
-    unsigned parity = c->groups & 1;
-    c->was_compressed[parity] = chunk->compressed;
-    c->saved[parity] = chunk->compressed && pays(chunk->raw_bytes, chunk->stored_bytes);
+    bool saved = chunk->compressed && pays(chunk->raw_bytes, chunk->stored_bytes);
+    c->codec_over |= chunk->compressed && !saved;
+    c->compressed_before[c->groups & 1] = saved;
     c->groups++;
     if (c->dict_over)
         rv_pq_dict_free(&c->dict);

@@ -18,9 +18,11 @@ typedef struct rv_pq_page_plan {
 } rv_pq_page_plan;
 rv_pq_page_plan rv_pq_page_plan_of(size_t n_columns);
 
-/* Values and levels of the page being filled. */
+/* Values and levels of the page being filled. `values` begins with `head` free bytes: there the
+ * levels and lengths of a page of strings go, so that the strings need not be copied again. */
 typedef struct rv_pq_slab {
     rv_buf values;
+    size_t head;
     rv_buf lengths; /* strings: u32 each */
     rv_buf bits;    /* flat: validity, LSB first */
     rv_buf levels;  /* lists: repetition << 2 | definition, one byte each */
@@ -65,7 +67,8 @@ typedef struct rv_pq_column {
     uint32_t page_rows;  /* rows at which the open page ends at the latest */
     rv_pq_chunk chunk;
     uint64_t groups;     /* row groups finished */
-    bool was_compressed[2], saved[2]; /* of the last two groups, by parity */
+    bool compressed_before[2];        /* the last two groups, by parity: it paid */
+    bool codec_over;                  /* compressing a whole chunk did not pay */
     uint64_t in_bytes, out_bytes;     /* slab bytes in, page bytes out, of all sealed pages */
     uint32_t present_upto; /* cursor of the batch being appended: present values before it */
 } rv_pq_column;

@@ -36,26 +36,26 @@ void rv_pq_dict_free(rv_pq_dict *d)
 
 __extension__ typedef unsigned __int128 product;
 
-static uint64_t fold(uint64_t a, uint64_t b)
+static inline uint64_t fold(uint64_t a, uint64_t b)
 {
     product p = (product)a * b;
     return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
-static uint64_t hash_word(uint64_t v)
+static inline uint64_t hash_word(uint64_t v)
 {
     return fold(v ^ K1, K0);
 }
 
 /* 1 to 7 bytes as one number; together with the length nothing is lost. */
-static uint64_t load_short(const uint8_t *p, size_t len)
+static inline uint64_t load_short(const uint8_t *p, size_t len)
 {
     if (len >= 4)
         return (uint64_t)rv_pq_load32(p) << 32 | rv_pq_load32(p + len - 4);
     return (uint64_t)p[0] << 16 | (uint64_t)p[len >> 1] << 8 | p[len - 1];
 }
 
-static uint64_t hash_bytes(const uint8_t *p, size_t len)
+static inline uint64_t hash_bytes(const uint8_t *p, size_t len)
 {
     uint64_t h = K1 ^ len;
     if (len < 8)
@@ -65,7 +65,7 @@ static uint64_t hash_bytes(const uint8_t *p, size_t len)
     return fold(rv_pq_load64(p + len - 8) ^ h, K1);
 }
 
-static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t len)
+static inline bool same_bytes(const uint8_t *a, const uint8_t *b, size_t len)
 {
     if (len < 8)
         return len == 0 || load_short(a, len) == load_short(b, len);
@@ -87,7 +87,7 @@ static bool tag_matches(uint64_t slot, uint64_t hash)
 
 /* The low bits of a hash choose the slot, the high ones are the tag; when growing only the
  * values know their hash again. */
-static rv_bytes entry(const rv_pq_dict *d, uint32_t i)
+static inline rv_bytes entry(const rv_pq_dict *d, uint32_t i)
 {
     if (d->width)
         return (rv_bytes){d->values.ptr + (size_t)i * d->width, d->width};
@@ -198,7 +198,7 @@ static void find_fixed(const rv_pq_dict *d, const uint8_t *v, size_t n, uint16_t
 #undef NEXT
 }
 
-static bool same_string(const rv_pq_dict *d, uint32_t index, const uint8_t *p, size_t len)
+static inline bool same_string(const rv_pq_dict *d, uint32_t index, const uint8_t *p, size_t len)
 {
     rv_bytes e = entry(d, index);
     return e.len == len && same_bytes(e.ptr, p, len);

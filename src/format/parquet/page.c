@@ -45,6 +45,7 @@ void rv_pq_press_close(rv_pq_press *p)
     rv_buf_free(&p->packed);
     rv_buf_free(&p->header);
     rv_buf_free(&p->indexes);
+    rv_buf_free(&p->entries);
     *p = (rv_pq_press){.codec = NULL};
 }
 
@@ -149,18 +150,18 @@ rv_status rv_pq_press_trial(rv_pq_press *p, rv_bytes raw, size_t *out_len, rv_er
     return RV_OK;
 }
 
-rv_status rv_pq_page_store(rv_pq_press *p, rv_pq_page_header *header, bool compress_it,
-                           rv_pq_log *log, rv_pq_stored *out, rv_error *err)
+rv_status rv_pq_page_store(rv_pq_press *p, rv_pq_page_header *header, rv_bytes body,
+                           bool compress_it, rv_pq_log *log, rv_pq_stored *out, rv_error *err)
 {
-    rv_bytes stored = rv_buf_bytes(&p->body);
-    if (stored.len > INT32_MAX / 2)
+    if (body.len > INT32_MAX / 2)
         return rv_fail(err, RV_E_VALUE_TOO_LARGE, "a page of %zu bytes cannot be written",
-                       stored.len);
-    header->uncompressed = (int32_t)stored.len;
+                       body.len);
+    rv_bytes stored = body;
     if (compress_it) {
-        RV_TRY(compress(p, stored, err));
+        RV_TRY(compress(p, body, err));
         stored = rv_buf_bytes(&p->packed);
     }
+    header->uncompressed = (int32_t)body.len;
     header->compressed = (int32_t)stored.len;
     header->has |= RV_HAS(RV_PQ_PAGE_CRC);
     header->crc = (int32_t)libdeflate_crc32(0, stored.ptr, stored.len);
@@ -168,7 +169,7 @@ rv_status rv_pq_page_store(rv_pq_press *p, rv_pq_page_header *header, bool compr
     RV_TRY(rv_thrift_write(&rv_pq_page_header_desc, header, &p->header, err));
     rv_pq_stored s = {.at = log->len};
     s.size = (uint32_t)(p->header.len + stored.len);
-    s.raw_size = (uint32_t)(p->header.len + p->body.len);
+    s.raw_size = (uint32_t)(p->header.len + body.len);
     RV_TRY(rv_pq_log_add(log, p->header.ptr, p->header.len, err));
     RV_TRY(rv_pq_log_add(log, stored.ptr, stored.len, err));
     *out = s;

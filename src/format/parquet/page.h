@@ -17,6 +17,7 @@ typedef struct rv_pq_press {
     rv_buf packed;  /* its compressed form */
     rv_buf header;
     rv_buf indexes; /* u16 scratch: dictionary indexes, levels */
+    rv_buf entries; /* dictionary on trial */
 } rv_pq_press;
 
 rv_status rv_pq_press_open(rv_codec_id codec, int level, rv_pq_press *out,
@@ -39,8 +40,8 @@ typedef struct rv_pq_stored {
     uint32_t size;       /* header and body */
     uint32_t raw_size;   /* header and body before compression */
 } rv_pq_stored;
-/* Completes the header (sizes, CRC), appends header and press->body to the log. */
-rv_status rv_pq_page_store(rv_pq_press *p, rv_pq_page_header *header, bool compress,
+/* Completes the header (sizes, CRC), appends header and body to the log. */
+rv_status rv_pq_page_store(rv_pq_press *p, rv_pq_page_header *header, rv_bytes body, bool compress,
                            rv_pq_log *log, rv_pq_stored *out, rv_error *err) RV_MUST_USE;
 
 #endif

@@ -8,7 +8,8 @@
 rv_pq_values rv_pq_slab_values(const rv_pq_column *c)
 {
     const void *lengths = c->slab.lengths.ptr;
-    return (rv_pq_values){c->slab.values.ptr, lengths, c->slab.n, c->leaf.width};
+    const uint8_t *values = c->slab.values.ptr ? c->slab.values.ptr + c->slab.head : NULL;
+    return (rv_pq_values){values, lengths, c->slab.n, c->leaf.width};
 }
 
 uint32_t rv_pq_slab_entries(const rv_pq_column *c)
@@ -81,6 +82,10 @@ static rv_status add_values(rv_pq_column *c, rv_pq_span *span, uint32_t n, rv_er
 {
     if (n == 0)
         return RV_OK;
+    if (c->slab.values.len == 0) {
+        RV_TRY(rv_buf_reserve(&c->slab.values, c->slab.head, err));
+        c->slab.values.len = c->slab.head;
+    }
     if (c->leaf.width == 0) {
         RV_TRY(add_strings(&c->slab, span, n, err));
         span->offsets += n;

@@ -220,15 +220,27 @@ static rv_status bounds_fixed(rv_pq_order order, const rv_pq_values *v, rv_pq_bo
     return set_both_bytes(out, min, max, false, err);
 }
 
-/* The first eight bytes as a number that orders as they do; short strings end in zeros. */
+/* The first eight bytes as a number that orders as they do; short strings end in zeros. The
+ * halves of four to seven bytes overlap in equal bits. */
 static uint64_t prefix_of(const uint8_t *p, size_t len)
 {
-    uint64_t v = 0;
     if (len >= 8)
-        v = rv_pq_load64(p);
-    else if (len > 0)
-        memcpy(&v, p, len);
-    return __builtin_bswap64(v);
+        return __builtin_bswap64(rv_pq_load64(p));
+    if (len >= 4)
+        return (uint64_t)__builtin_bswap32(rv_pq_load32(p)) << 32 |
+               (uint64_t)__builtin_bswap32(rv_pq_load32(p + len - 4)) << (64 - 8 * len);
+    uint64_t v = 0;
+    for (size_t i = 0; i < len; i++)
+        v |= (uint64_t)p[i] << (56 - 8 * i);
+    return v;
+}
+
+/* Order of strings whose prefixes are equal: short ones differ in zeros at most. */
+static int cmp_equal_prefix(rv_bytes a, rv_bytes b)
+{
+    if (a.len <= 8 && b.len <= 8)
+        return (a.len > b.len) - (a.len < b.len);
+    return rv_pq_bound_cmp(RV_PQ_ORDER_BYTES, a, b);
 }
 
 static rv_status bounds_strings(const rv_pq_values *v, bool text, rv_pq_bounds *out,
@@ -241,11 +253,11 @@ static rv_status bounds_strings(const rv_pq_values *v, bool text, rv_pq_bounds *
         rv_bytes x = {at, v->lengths[i]};
         uint64_t prefix = prefix_of(x.ptr, x.len);
         at += x.len;
-        if (prefix <= min_prefix && rv_pq_bound_cmp(RV_PQ_ORDER_BYTES, x, min) < 0) {
+        if (prefix < min_prefix || (prefix == min_prefix && cmp_equal_prefix(x, min) < 0)) {
             min = x;
             min_prefix = prefix;
         }
-        if (prefix >= max_prefix && rv_pq_bound_cmp(RV_PQ_ORDER_BYTES, x, max) > 0) {
+        if (prefix > max_prefix || (prefix == max_prefix && cmp_equal_prefix(x, max) > 0)) {
             max = x;
             max_prefix = prefix;
         }
