@@ -1,12 +1,13 @@
 #include "state/state_internal.h"
 
 #define NAMES(table) "SELECT export_name FROM " table " WHERE project = ?"
-#define ALL_NAMES                                                                                  \
-    NAMES("export_state")                                                                          \
-    " UNION " NAMES("run_status") " UNION " NAMES("export_metrics") " UNION " NAMES(               \
-        "export_schema") " UNION " NAMES("export_progression") " UNION " NAMES("chunk_run") " UNI" \
-                                                                                            "ON"   \
-                                                                                            " " NAMES("cdc_state")
+#define ALL_NAMES                                                                                      \
+    NAMES("export_state")                                                                              \
+    " UNION " NAMES("run_status") " UNION " NAMES("export_metrics") " UNION " NAMES(                   \
+        "export_schema") " UNION " NAMES("export_progression") " UNION " NAMES("chunk_run") " UNI"     \
+                                                                                            "ON"       \
+                                                                                            " " NAMES( \
+                                                                                                "cdc_state")
 
 rv_status rv_state_exports(rv_state *s, rv_arena *a, const char ***out, size_t *out_n,
                            rv_error *err)

@@ -46,7 +46,8 @@ typedef struct rv_run_row {
     const char *run_id, *export_name, *aggregate_id, *mode, *stem;
     const char *destination; /* JSON: kind, endpoint, root */
     const char *prefix, *date_token;
-    const char *status; /* running unpublished success degraded skipped failed interrupted abandoned */
+    const char
+        *status; /* running unpublished success degraded skipped failed interrupted abandoned */
     int64_t epoch;
     const char *owner_token;
     const char *owner; /* JSON facts */
@@ -56,7 +57,7 @@ typedef struct rv_run_row {
     bool cleared;
     rv_process_id process;
     const char *heartbeat_at, *started_at, *finished_at; /* RFC 3339 */
-    int64_t heartbeat_age_us; /* by the state's clock, at reading */
+    int64_t heartbeat_age_us;                            /* by the state's clock, at reading */
 } rv_run_row;
 
 typedef enum rv_take {
@@ -77,12 +78,14 @@ rv_status rv_state_lease_renew(rv_state *s, const rv_lease *l, rv_error *err) RV
 /* Lease check without a write. */
 rv_status rv_state_lease_check(rv_state *s, const rv_lease *l, rv_error *err) RV_MUST_USE;
 /* Closes: success degraded skipped failed interrupted abandoned. */
-rv_status rv_state_run_close(rv_state *s, const rv_lease *l, const char *status, rv_error *err) RV_MUST_USE;
+rv_status rv_state_run_close(rv_state *s, const rv_lease *l, const char *status,
+                             rv_error *err) RV_MUST_USE;
 /* Facts fixed after the source is known (NULL = leave). */
 typedef struct rv_run_facts {
     const char *owner, *plan_hash, *cursor_low, *cursor_bound, *checks;
 } rv_run_facts;
-rv_status rv_state_run_facts(rv_state *s, const rv_lease *l, const rv_run_facts *f, rv_error *err) RV_MUST_USE;
+rv_status rv_state_run_facts(rv_state *s, const rv_lease *l, const rv_run_facts *f,
+                             rv_error *err) RV_MUST_USE;
 /* Stem moved on because a name was foreign; files recorded before keep their names. */
 rv_status rv_state_run_stem(rv_state *s, const rv_lease *l, const char *stem, bool *out_taken,
                             rv_error *err) RV_MUST_USE;
@@ -102,9 +105,11 @@ rv_status rv_state_runs(rv_state *s, const char *export_name, uint64_t last, rv_
 rv_status rv_state_runs_uncleared(rv_state *s, const char *export_name, rv_arena *a,
                                   rv_run_rows *out, rv_error *err) RV_MUST_USE;
 /* Marks a closed run cleared, under the lease of the export's current run. */
-rv_status rv_state_run_cleared(rv_state *s, const rv_lease *l, const char *run_id, rv_error *err) RV_MUST_USE;
+rv_status rv_state_run_cleared(rv_state *s, const rv_lease *l, const char *run_id,
+                               rv_error *err) RV_MUST_USE;
 /* Any export whose lease is not certainly dead (host dead check or heartbeat > 120 s). */
-rv_status rv_state_live_leases(rv_state *s, rv_arena *a, rv_run_rows *out, rv_error *err) RV_MUST_USE;
+rv_status rv_state_live_leases(rv_state *s, rv_arena *a, rv_run_rows *out,
+                               rv_error *err) RV_MUST_USE;
 /* Dead by the rules of spec "lifecycle" section 9. */
 bool rv_run_row_dead(const rv_run_row *r);
 
@@ -112,16 +117,16 @@ bool rv_run_row_dead(const rv_run_row *r);
 
 typedef struct rv_part_row {
     const char *run_id;
-    const char *unit;      /* "0", "chunk7", "keyset12", "keyset2-5" */
+    const char *unit; /* "0", "chunk7", "keyset12", "keyset2-5" */
     int64_t part_index;
-    int64_t chunk_index;   /* -1: none */
+    int64_t chunk_index; /* -1: none */
     const char *file_name;
     int64_t row_count;
     int64_t bytes;
     const char *format, *compression;
     const char *fingerprint, *md5;
     const char *spool_path, *upload_id;
-    const char *status;    /* pending uploaded committed superseded quarantined removed */
+    const char *status; /* pending uploaded committed superseded quarantined removed */
     const char *listed_by, *cursor_high, *created_at;
 } rv_part_row;
 typedef struct rv_part_rows {
@@ -157,9 +162,13 @@ typedef struct rv_unit_rows {
     size_t n;
 } rv_unit_rows;
 
-rv_status rv_state_unit_seal(rv_state *s, const rv_lease *l, const rv_unit_row *u, rv_error *err) RV_MUST_USE;
-/* Row dropped; nothing when it was not sealed. */
-rv_status rv_state_unit_unseal(rv_state *s, const rv_lease *l, const char *unit, rv_error *err) RV_MUST_USE;
+rv_status rv_state_unit_seal(rv_state *s, const rv_lease *l, const rv_unit_row *u,
+                             rv_error *err) RV_MUST_USE;
+/* Row dropped; nothing when it was not sealed. The unit's parts go back to pending. The row of a
+ * keyset unit that the range's position has passed stays, without sealed_at and committed_at but
+ * with its bounds: it is still owed, and rv_state_run_final refuses while it is. */
+rv_status rv_state_unit_unseal(rv_state *s, const rv_lease *l, const char *unit,
+                               rv_error *err) RV_MUST_USE;
 rv_status rv_state_units(rv_state *s, const char *run_id, rv_arena *a, rv_unit_rows *out,
                          rv_error *err) RV_MUST_USE;
 
@@ -168,7 +177,7 @@ typedef enum rv_unit_kind { RV_UNIT_SINGLE, RV_UNIT_TASK, RV_UNIT_RANGE } rv_uni
 typedef struct rv_unit_done {
     const char *unit;
     rv_unit_kind kind;
-    int64_t chunk_index;   /* TASK: completed, rows and file name stored */
+    int64_t chunk_index; /* TASK: completed, rows and file name stored */
     int64_t rows;
     const char *file_name; /* first file or NULL */
     int64_t range_index;   /* RANGE */
@@ -177,7 +186,8 @@ typedef struct rv_unit_done {
     bool range_done;
 } rv_unit_done;
 /* uploaded parts of the unit -> committed, unit committed_at, task or range moved. */
-rv_status rv_state_unit_done(rv_state *s, const rv_lease *l, const rv_unit_done *u, rv_error *err) RV_MUST_USE;
+rv_status rv_state_unit_done(rv_state *s, const rv_lease *l, const rv_unit_done *u,
+                             rv_error *err) RV_MUST_USE;
 
 /* ---- checkpoints ---- */
 
@@ -219,9 +229,12 @@ rv_status rv_state_checkpoint_begin(rv_state *s, const rv_lease *l, const rv_che
                                     rv_error *err) RV_MUST_USE;
 /* The one in progress. */
 rv_status rv_state_checkpoint_get(rv_state *s, const char *export_name, rv_arena *a,
-                                  rv_checkpoint_row *out, bool *out_found, rv_error *err) RV_MUST_USE;
-rv_status rv_state_tasks(rv_state *s, const char *run_id, rv_arena *a, rv_task_rows *out, rv_error *err) RV_MUST_USE;
-rv_status rv_state_ranges(rv_state *s, const char *run_id, rv_arena *a, rv_range_rows *out, rv_error *err) RV_MUST_USE;
+                                  rv_checkpoint_row *out, bool *out_found,
+                                  rv_error *err) RV_MUST_USE;
+rv_status rv_state_tasks(rv_state *s, const char *run_id, rv_arena *a, rv_task_rows *out,
+                         rv_error *err) RV_MUST_USE;
+rv_status rv_state_ranges(rv_state *s, const char *run_id, rv_arena *a, rv_range_rows *out,
+                          rv_error *err) RV_MUST_USE;
 /* Lowest pending task (or failed with attempts left) -> running, attempts + 1. */
 rv_status rv_state_task_claim(rv_state *s, const rv_lease *l, rv_arena *a, rv_task_row *out,
                               bool *out_found, rv_error *err) RV_MUST_USE;
@@ -231,9 +244,11 @@ rv_status rv_state_task_release(rv_state *s, const rv_lease *l, int64_t chunk_in
 /* Another try of the same task: attempts + 1; *out_allowed false when none is left. */
 rv_status rv_state_task_retry(rv_state *s, const rv_lease *l, int64_t chunk_index,
                               bool *out_allowed, rv_error *err) RV_MUST_USE;
-/* Resume: running -> pending; named units' tasks back to pending when `redo` (their parts are gone). */
+/* Resume: running -> pending; named units' tasks back to pending when `redo` (their parts are
+ * gone). */
 rv_status rv_state_tasks_resume(rv_state *s, const rv_lease *l, rv_error *err) RV_MUST_USE;
-rv_status rv_state_unit_redo(rv_state *s, const rv_lease *l, const rv_unit_done *u, rv_error *err) RV_MUST_USE;
+rv_status rv_state_unit_redo(rv_state *s, const rv_lease *l, const rv_unit_done *u,
+                             rv_error *err) RV_MUST_USE;
 /* Drops checkpoints of the export (all, or only those in progress); RV_E_STATE_LEASE when a lease
  * is live and not force. */
 rv_status rv_state_checkpoint_drop(rv_state *s, const char *export_name, bool only_in_progress,
@@ -250,7 +265,8 @@ typedef struct rv_position_row {
 rv_status rv_state_position_get(rv_state *s, const char *export_name, rv_arena *a,
                                 rv_position_row *out, bool *out_found, rv_error *err) RV_MUST_USE;
 rv_status rv_state_schema_get(rv_state *s, const char *export_name, rv_arena *a,
-                              const char **out_columns_json, rv_error *err) RV_MUST_USE; /* NULL: none */
+                              const char **out_columns_json,
+                              rv_error *err) RV_MUST_USE; /* NULL: none */
 typedef struct rv_shape_row {
     const char *column;
     int64_t max_byte_len;
@@ -263,7 +279,7 @@ typedef struct rv_run_final {
     const rv_position_row *position; /* NULL: none moves */
     bool close_checkpoint;
     const char *columns_json, *schema_fingerprint; /* NULL: schema not stored */
-    const rv_shape_row *shapes; /* stored maxima only grow */
+    const rv_shape_row *shapes;                    /* stored maxima only grow */
     size_t n_shapes;
     const char *manifest_json; /* NULL: nothing to publish (stdout, skipped): caller closes */
     const char *progression_strategy, *progression_cursor;
@@ -272,7 +288,8 @@ typedef struct rv_run_final {
 } rv_run_final;
 /* D4. Every committed part of the run gets listed_by = run_id; status becomes unpublished when a
  * manifest is given. Fails with RV_E_INTERNAL when a task or range of the run is unfinished. */
-rv_status rv_state_run_final(rv_state *s, const rv_lease *l, const rv_run_final *f, rv_error *err) RV_MUST_USE;
+rv_status rv_state_run_final(rv_state *s, const rv_lease *l, const rv_run_final *f,
+                             rv_error *err) RV_MUST_USE;
 
 /* ---- history ---- */
 
@@ -294,13 +311,15 @@ typedef struct rv_metrics {
 rv_status rv_state_metrics(rv_state *s, const char *export_name, uint64_t last, rv_arena *a,
                            rv_metrics *out, rv_error *err) RV_MUST_USE;
 rv_status rv_state_journal_put(rv_state *s, const char *export_name, const char *run_id,
-                               const char *finished_at, const char *journal_json, rv_error *err) RV_MUST_USE;
+                               const char *finished_at, const char *journal_json,
+                               rv_error *err) RV_MUST_USE;
 typedef struct rv_journal_row {
     const char *run_id, *export_name, *finished_at, *journal_json;
 } rv_journal_row;
 /* Newest first; run_id NULL: any. */
 rv_status rv_state_journals(rv_state *s, const char *export_name, const char *run_id, uint64_t last,
-                            rv_arena *a, rv_journal_row **out, size_t *out_n, rv_error *err) RV_MUST_USE;
+                            rv_arena *a, rv_journal_row **out, size_t *out_n,
+                            rv_error *err) RV_MUST_USE;
 rv_status rv_state_harm_put(rv_state *s, const char *export_name, const char *run_id,
                             const char *metric, int64_t delta, rv_error *err) RV_MUST_USE;
 
@@ -318,30 +337,36 @@ typedef struct rv_aggregate_row {
     int64_t duration_ms, total_exports, success_count, failed_count, skipped_count;
     int64_t total_rows, total_files, total_bytes, total_bytes_read;
 } rv_aggregate_row;
-rv_status rv_state_aggregate_start(rv_state *s, const rv_aggregate_row *a, rv_error *err) RV_MUST_USE;
-rv_status rv_state_aggregate_finish(rv_state *s, const rv_aggregate_row *a, rv_error *err) RV_MUST_USE;
+rv_status rv_state_aggregate_start(rv_state *s, const rv_aggregate_row *a,
+                                   rv_error *err) RV_MUST_USE;
+rv_status rv_state_aggregate_finish(rv_state *s, const rv_aggregate_row *a,
+                                    rv_error *err) RV_MUST_USE;
 /* Latest aggregate of this config path that did not finish with everything successful. */
 rv_status rv_state_aggregate_unfinished(rv_state *s, const char *config_path, rv_arena *a,
-                                        rv_aggregate_row *out, bool *out_found, rv_error *err) RV_MUST_USE;
+                                        rv_aggregate_row *out, bool *out_found,
+                                        rv_error *err) RV_MUST_USE;
 
 /* ---- state commands ---- */
 
 /* Names the state knows of this project, sorted. */
-rv_status rv_state_exports(rv_state *s, rv_arena *a, const char ***out, size_t *out_n, rv_error *err) RV_MUST_USE;
+rv_status rv_state_exports(rv_state *s, rv_arena *a, const char ***out, size_t *out_n,
+                           rv_error *err) RV_MUST_USE;
 /* Drops cursor, ties, keyset_high and committed progression; an unpublished run is given up
  * (abandoned). RV_E_STATE_UNKNOWN for an unknown export; RV_E_STATE_LEASE on a live lease. */
 rv_status rv_state_reset(rv_state *s, const char *export_name, rv_error *err) RV_MUST_USE;
 rv_status rv_state_set_cursor(rv_state *s, const char *export_name, const char *value,
                               const char *cursor_type, rv_error *err) RV_MUST_USE;
 /* Binds stored progress (position and open checkpoint) to new facts. */
-rv_status rv_state_accept(rv_state *s, const char *export_name, const char *owner_json, rv_error *err) RV_MUST_USE;
+rv_status rv_state_accept(rv_state *s, const char *export_name, const char *owner_json,
+                          rv_error *err) RV_MUST_USE;
 /* Copies everything into an empty state at `to_url`; refused while any lease is live. */
 rv_status rv_state_copy(rv_state *s, const rv_env *env, const char *to_url, const char *config_dir,
                         rv_error *err) RV_MUST_USE;
 typedef struct rv_prune_counts {
     int64_t metrics, journals, files, aggregates, runs;
 } rv_prune_counts;
-rv_status rv_state_prune(rv_state *s, int64_t keep_days, rv_prune_counts *out, rv_error *err) RV_MUST_USE;
+rv_status rv_state_prune(rv_state *s, int64_t keep_days, rv_prune_counts *out,
+                         rv_error *err) RV_MUST_USE;
 
 typedef enum rv_state_view {
     RV_VIEW_POSITIONS,   /* export_state */
