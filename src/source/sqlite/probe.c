@@ -69,8 +69,8 @@ static rv_status order_list(const rv_page_spec *from, rv_buf *out, rv_error *err
     return rv_buf_add_byte(out, 0, err);
 }
 
-rv_status rv_sq_nth(rv_source *s, const rv_page_spec *from, uint64_t n, rv_arena *arena,
-                    rv_datum *out, bool *out_found, rv_error *err)
+rv_status rv_sq_walk(rv_source *s, const rv_page_spec *from, uint64_t n, bool bare, rv_arena *arena,
+                     rv_datum *out, bool *out_found, rv_error *err)
 {
     rv_buf list = RV_BUF_INIT;
     rv_sq_statement *statement = NULL;
@@ -80,7 +80,7 @@ rv_status rv_sq_nth(rv_source *s, const rv_page_spec *from, uint64_t n, rv_arena
     if (n == 0 || n > INT64_MAX || from->n_order == 0 || from->n_order > RV_SQ_ORDER_MAX)
         return rv_fail(err, RV_E_INTERNAL, "a walk along the key needs an order and n >= 1");
     RV_GO(order_list(from, &list, err));
-    rv_sq_select select = {.list = (const char *)list.ptr, .offset = true};
+    rv_sq_select select = {.list = (const char *)list.ptr, .offset = true, .bare = bare};
     RV_GO(first_row(s, from, &select, (int64_t)n - 1, &statement, &row, err));
     for (size_t i = 0; row && i < from->n_order; i++)
         RV_GO(rv_sq_datum_read(statement->stmt, (int)i, arena, &values[i], err));
@@ -91,6 +91,12 @@ done:
     rv_sq_release(s, statement);
     rv_buf_free(&list);
     return st;
+}
+
+rv_status rv_sq_nth(rv_source *s, const rv_page_spec *from, uint64_t n, rv_arena *arena,
+                    rv_datum *out, bool *out_found, rv_error *err)
+{
+    return rv_sq_walk(s, from, n, false, arena, out, out_found, err);
 }
 
 rv_status rv_sq_count(rv_source *s, const rv_relation *rel, const rv_pred *preds, size_t n_preds,

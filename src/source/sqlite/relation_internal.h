@@ -82,6 +82,7 @@ typedef struct rv_sq_select {
     bool limit;     /* ends with LIMIT ?, bound last */
     bool offset;    /* ends with LIMIT 1 OFFSET ?, bound last */
     bool aggregate; /* no ORDER BY */
+    bool bare;      /* without the query's own condition */
 } rv_sq_select;
 void rv_sq_text_free(rv_sq_text *t);
 rv_status rv_sq_text_select(const rv_relation *rel, const rv_page_spec *page,
@@ -119,6 +120,13 @@ typedef struct rv_sq_value { /* one order value, kept beyond the row */
     char number[RV_SQ_REAL_TEXT_SIZE];
 } rv_sq_value;
 
+#define RV_SQ_HELPERS_MAX (RV_SQ_ORDER_MAX + RV_KEY_COLUMNS_MAX)
+typedef struct rv_sq_helpers { /* expressions selected beside the list, stripped from the rows */
+    rv_expr expr[RV_SQ_HELPERS_MAX];
+    size_t n;
+} rv_sq_helpers;
+typedef struct rv_sq_window rv_sq_window;
+
 struct rv_scan {
     rv_source *s;
     const rv_relation *rel;
@@ -132,7 +140,10 @@ struct rv_scan {
     rv_page_end end;
     uint64_t limit, cut_bytes;
     int64_t cut_us;
-    int64_t cut_at_us; /* monotonic, of this call of next */
+    int64_t cut_at_us;    /* monotonic, of this call of next */
+    int64_t statement_us; /* of the running statement, over the calls of next before this one */
+    int64_t start_us;     /* monotonic: when this call, or its latest statement, began */
+    rv_sq_window *window; /* NULL: the page is never continued in key windows */
     bool (*keep)(void *ctx, rv_builder *builder, bool first_order_changed);
     void *keep_ctx;
     size_t n_order;
@@ -151,6 +162,17 @@ rv_status rv_sq_next(rv_scan *scan, rv_builder *builder, bool *out_end, rv_error
 void rv_sq_scan_end(const rv_scan *scan, rv_page_end *out);
 void rv_sq_scan_close(rv_scan *scan);
 
+/* window.c: a page of a `query:` that met no row in its time goes on in windows of the key, each
+ * a short statement, until one of them gives rows. Spec "source-safety" section 14, Rare rows. */
+/* NULL in *out when the page is none of those. Copies what it needs of the page. */
+rv_status rv_sq_window_open(const rv_page_spec *page, const rv_sq_helpers *helpers,
+                            rv_sq_window **out, rv_error *err) RV_MUST_USE;
+void rv_sq_window_close(rv_sq_window *w);
+bool rv_sq_window_active(const rv_sq_window *w);
+/* Ends the statement at hand and starts that of the next window; *out_more false: none is left. */
+rv_status rv_sq_window_next(rv_scan *scan, int64_t spent_us, bool *out_more,
+                            rv_error *err) RV_MUST_USE;
+
 /* decode.c */
 rv_sq_decode rv_sq_decoder(const rv_sq_column *column);
 /* Turns a failed append of this cell into the message of spec "types" section 6. */
@@ -165,6 +187,9 @@ rv_status rv_sq_bounds(rv_source *s, const rv_relation *rel, rv_expr expr, const
                        rv_error *err);
 rv_status rv_sq_nth(rv_source *s, const rv_page_spec *from, uint64_t n, rv_arena *arena,
                     rv_datum *out, bool *out_found, rv_error *err);
+/* As nth, also without the query's own condition. */
+rv_status rv_sq_walk(rv_source *s, const rv_page_spec *from, uint64_t n, bool bare, rv_arena *arena,
+                     rv_datum *out, bool *out_found, rv_error *err) RV_MUST_USE;
 rv_status rv_sq_count(rv_source *s, const rv_relation *rel, const rv_pred *preds, size_t n_preds,
                       uint64_t *out, rv_error *err);
 rv_status rv_sq_cuts(rv_source *s, const rv_relation *rel, size_t want, rv_arena *arena,

@@ -6,7 +6,6 @@
 #include "source/sqlite/relation_internal.h"
 
 #define CLOCK_ROWS 64
-#define HELPERS_MAX (RV_SQ_ORDER_MAX + RV_KEY_COLUMNS_MAX)
 
 /* Where a plain column stands in the select list: by result name, else by origin; -1: nowhere. */
 static int column_place(const rv_sq_relation *r, const char *name)
@@ -20,12 +19,7 @@ static int column_place(const rv_sq_relation *r, const char *name)
     return -1;
 }
 
-typedef struct helpers {
-    rv_expr expr[HELPERS_MAX];
-    size_t n;
-} helpers;
-
-static int place_of(const rv_sq_relation *r, rv_expr expr, helpers *h)
+static int place_of(const rv_sq_relation *r, rv_expr expr, rv_sq_helpers *h)
 {
     /* a scalar subquery in the list may pass for the column it reads: never take a key from there
      */
@@ -36,7 +30,7 @@ static int place_of(const rv_sq_relation *r, rv_expr expr, helpers *h)
     return (int)(r->n_columns + h->n++);
 }
 
-static void place_columns(rv_scan *scan, const rv_page_spec *page, helpers *h)
+static void place_columns(rv_scan *scan, const rv_page_spec *page, rv_sq_helpers *h)
 {
     const rv_sq_relation *r = scan->r;
     for (size_t i = 0; i < page->n_order; i++)
@@ -166,7 +160,7 @@ static void save_last(rv_scan *scan)
 
 static rv_status start(rv_scan *scan, const rv_page_spec *page, rv_error *err)
 {
-    helpers h = {.n = 0};
+    rv_sq_helpers h = {.n = 0};
     rv_sq_text text = RV_SQ_TEXT_INIT;
     rv_status st;
     place_columns(scan, page, &h);
@@ -177,6 +171,7 @@ static rv_status start(rv_scan *scan, const rv_page_spec *page, rv_error *err)
     int64_t limit = page->limit > INT64_MAX ? INT64_MAX : (int64_t)page->limit;
     RV_GO(rv_sq_text_bind(scan->s, &text, scan->stmt, page->limit ? limit : -1, err));
     RV_GO(seed_first(scan, page->after, err));
+    RV_GO(rv_sq_window_open(page, &h, &scan->window, err));
 done:
     rv_sq_text_free(&text);
     return st;
@@ -212,6 +207,7 @@ void rv_sq_scan_close(rv_scan *scan)
     rv_sq_release(scan->s, scan->statement);
     for (size_t i = 0; i < RV_SQ_ORDER_MAX; i++)
         rv_buf_free(&scan->last[i].bytes);
+    rv_sq_window_close(scan->window);
     rv_free(scan->nulled);
     rv_free(scan);
 }
@@ -311,24 +307,62 @@ static bool page_ends(rv_scan *scan)
     return scan->end.cut;
 }
 
+/* The clock of the statement at hand: started in this call, or before it. */
+static void arm(rv_scan *scan)
+{
+    rv_source *s = scan->s;
+    bool windowed = rv_sq_window_active(scan->window);
+    scan->start_us = rv_clock_mono_us();
+    rv_sq_arm(s, scan->statement_us);
+    scan->cut_at_us = RV_SQ_NEVER;
+    if (scan->cut_us && !windowed)
+        scan->cut_at_us = scan->start_us - scan->statement_us + scan->cut_us;
+    /* cut before its first row, a page could only begin at the same place again */
+    if (scan->end.rows > 0 || scan->window)
+        s->cut_at_us = scan->cut_at_us;
+}
+
+static void account(rv_scan *scan)
+{
+    scan->statement_us += rv_clock_mono_us() - scan->start_us;
+    if (scan->statement_us > scan->end.elapsed_us)
+        scan->end.elapsed_us = scan->statement_us;
+}
+
+/* The statement gave all it had, or was cut. Without a row so far the page goes on behind. */
+static rv_status statement_ends(rv_scan *scan, bool cut, bool *out_end, rv_error *err)
+{
+    bool windowed = rv_sq_window_active(scan->window);
+    bool more = false;
+    if (scan->end.rows > 0 || (!cut && !windowed)) {
+        scan->end.cut = cut || windowed;
+        *out_end = true;
+        return RV_OK;
+    }
+    account(scan);
+    RV_TRY(rv_sq_window_next(scan, scan->statement_us, &more, err));
+    scan->statement_us = 0;
+    arm(scan);
+    *out_end = !more;
+    return RV_OK;
+}
+
 static rv_status read_rows(rv_scan *scan, rv_builder *b, bool *out_end, rv_error *err)
 {
-    while (!rv_builder_full(b)) {
+    *out_end = false;
+    while (!*out_end && !rv_builder_full(b)) {
         int rc = sqlite3_step(scan->stmt);
         if (rc == SQLITE_ROW) {
             RV_TRY(take_row(scan, b, err));
             scan->s->cut_at_us = scan->cut_at_us;
-            if (!page_ends(scan))
-                continue;
-        } else if (rc != SQLITE_DONE) {
-            if ((rc & 0xff) != SQLITE_INTERRUPT || scan->s->stop != RV_SQ_CUT)
-                return rv_sq_fail(scan->s, rc, scan->r->what, err);
-            scan->end.cut = true;
+            *out_end = page_ends(scan);
+            continue;
         }
-        *out_end = true;
-        return RV_OK;
+        bool cut = (rc & 0xff) == SQLITE_INTERRUPT && scan->s->stop == RV_SQ_CUT;
+        if (rc != SQLITE_DONE && !cut)
+            return rv_sq_fail(scan->s, rc, scan->r->what, err);
+        RV_TRY(statement_ends(scan, cut, out_end, err));
     }
-    *out_end = false;
     return RV_OK;
 }
 
@@ -340,21 +374,16 @@ rv_status rv_sq_next(rv_scan *scan, rv_builder *builder, bool *out_end, rv_error
     }
     rv_source *s = scan->s;
     RV_TRY(rv_sq_check(s, err));
-    int64_t start_us = rv_clock_mono_us();
     bool end = false;
-    rv_sq_arm(s, scan->end.elapsed_us);
-    /* a page cut before its first row would begin at the same place again, for ever */
-    scan->cut_at_us = scan->cut_us ? start_us - scan->end.elapsed_us + scan->cut_us : RV_SQ_NEVER;
-    if (scan->end.rows > 0)
-        s->cut_at_us = scan->cut_at_us;
+    arm(scan);
     rv_status st = read_rows(scan, builder, &end, err);
     rv_sq_disarm(s);
+    account(scan);
     if (end || st != RV_OK) { /* the read transaction ends here */
         scan->done = true;
         rv_sq_release(s, scan->statement);
         scan->statement = NULL;
     }
-    scan->end.elapsed_us += rv_clock_mono_us() - start_us;
     if (st == RV_OK)
         *out_end = end;
     return st;

@@ -149,7 +149,8 @@ rv_status rv_sq_text_select(const rv_relation *rel, const rv_page_spec *page,
 {
     const rv_sq_relation *r = rel->driver;
     order_text o = {.text = RV_BUF_INIT};
-    bool first = r->where == NULL;
+    bool own = r->where && !select->bare;
+    bool first = !own;
     rv_status st;
     rv_buf_clear(&out->sql);
     out->n_binds = 0;
@@ -158,7 +159,7 @@ rv_status rv_sq_text_select(const rv_relation *rel, const rv_page_spec *page,
     } else {
         RV_GO(render_order(rel, page, &o, err));
         RV_GO(add_list(rel, select, out, err));
-        if (r->where)
+        if (own)
             RV_GO(rv_buf_printf(&out->sql, err, " WHERE %s", r->where));
         RV_GO(add_preds(rel, page, out, &first, err));
         if (page->n_order > 0)
