@@ -89,17 +89,23 @@ rv_status rv_complete_zsh(rv_buf *out, rv_error *err)
     RV_TRY(rv_buf_add_c(out,
                         "#compdef rivet\n"
                         "_rivet() {\n"
-                        "    local cmd='' i\n"
+                        "    local cmd='' at=1 i\n"
                         "    for ((i = 2; i < CURRENT; i++)); do\n"
                         "        case \"$cmd/$words[i]\" in\n",
                         err));
     for (size_t i = 1; i < RV_CMD_COUNT; i++) {
         const rv_command *c = rv_command_get((rv_command_id)i);
         if (!(c->bits & RV_CMD_HIDDEN))
-            RV_TRY(rv_buf_printf(out, err, "        '%s/%s') cmd='%s' ;;\n",
+            RV_TRY(rv_buf_printf(out, err, "        '%s/%s') cmd='%s' at=$i ;;\n",
                                  rv_command_get(c->parent)->path, rv_command_word(c), c->path));
     }
-    RV_TRY(rv_buf_add_c(out, "        esac\n    done\n    case \"$cmd\" in\n", err));
+    /* _arguments counts words from the command's own name */
+    RV_TRY(rv_buf_add_c(out,
+                        "        esac\n    done\n"
+                        "    words=(\"${(@)words[at,-1]}\")\n"
+                        "    (( CURRENT -= at - 1 ))\n"
+                        "    case \"$cmd\" in\n",
+                        err));
     for (size_t i = 0; i < RV_CMD_COUNT; i++) {
         const rv_command *c = rv_command_get((rv_command_id)i);
         if (c->bits & RV_CMD_HIDDEN)

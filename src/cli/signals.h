@@ -1,6 +1,6 @@
 /* cli/signals.h: one thread takes SIGINT, SIGTERM and SIGHUP and raises the cancel; a second
- * signal ends the process at once. Open before any other thread, so that all inherit the mask.
- * Source: spec "cli" section 1 (Signals). */
+ * signal ends the process at once (what follows within 50 ms is an echo of the first). Open before
+ * any other thread, so that all inherit the mask. Source: spec "cli" section 1 (Signals). */
 #ifndef RV_CLI_SIGNALS_H
 #define RV_CLI_SIGNALS_H
 

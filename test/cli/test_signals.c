@@ -21,7 +21,7 @@ RV_TEST(a_signal_raises_the_cancel)
     rv_cancel_close(cancel);
 }
 
-static int exit_after_two(int first, int second)
+static int exit_after_two(int first, int second, useconds_t between_us)
 {
     pid_t child = fork();
     if (child == 0) {
@@ -32,8 +32,9 @@ static int exit_after_two(int first, int second)
             _exit(99);
         (void)kill(getpid(), first);
         bool slept = rv_cancel_sleep_us(cancel, 5000000);
+        (void)usleep(between_us);
         (void)kill(getpid(), second);
-        (void)sleep(slept ? 0 : 5);
+        (void)usleep(slept ? 0 : 500000);
         _exit(98);
     }
     int status = 0;
@@ -43,10 +44,15 @@ static int exit_after_two(int first, int second)
 
 RV_TEST(a_second_signal_ends_the_process_with_the_code_of_the_first)
 {
-    CHECK_EQ(exit_after_two(SIGINT, SIGINT), 130);
-    CHECK_EQ(exit_after_two(SIGINT, SIGTERM), 130);
-    CHECK_EQ(exit_after_two(SIGHUP, SIGINT), 143);
-    CHECK_EQ(exit_after_two(SIGTERM, SIGTERM), 143);
+    CHECK_EQ(exit_after_two(SIGINT, SIGINT, 100000), 130);
+    CHECK_EQ(exit_after_two(SIGINT, SIGTERM, 100000), 130);
+    CHECK_EQ(exit_after_two(SIGHUP, SIGINT, 100000), 143);
+    CHECK_EQ(exit_after_two(SIGTERM, SIGTERM, 100000), 143);
+}
+
+RV_TEST(an_echo_is_no_second_signal)
+{
+    CHECK_EQ(exit_after_two(SIGINT, SIGINT, 0), 98);
 }
 
 RV_TEST(closing_gives_the_signals_back)
@@ -67,4 +73,4 @@ RV_TEST(closing_gives_the_signals_back)
 
 RV_TEST_MAIN(RV_CASE(a_signal_raises_the_cancel),
              RV_CASE(a_second_signal_ends_the_process_with_the_code_of_the_first),
-             RV_CASE(closing_gives_the_signals_back))
+             RV_CASE(an_echo_is_no_second_signal), RV_CASE(closing_gives_the_signals_back))
