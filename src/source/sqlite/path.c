@@ -84,7 +84,7 @@ static rv_status absolute(const rv_cfg_source *cfg, rv_str path, rv_arena *arena
 static rv_status from_url(const rv_env *env, const rv_cfg_source *cfg, rv_str url, rv_arena *arena,
                           const char **out, rv_error *err)
 {
-    rv_str path;
+    rv_str path = {NULL, 0};
     RV_TRY(url_path(rv_str_trim(url), &path, err));
     path = cut_parameters(env, path);
     rv_buf plain = RV_BUF_INIT;

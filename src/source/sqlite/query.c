@@ -79,7 +79,8 @@ static rv_status splice_texts(gate *g, rv_error *err)
 /* A name part without its quotes. */
 static rv_status part_name(const gate *g, size_t i, const char **out, rv_error *err)
 {
-    rv_str part = rv_sql_span_text(rv_str_c(g->r->query), g->shape.parts[i]);
+    rv_sql_span span = g->shape.parts[i];
+    rv_str part = {g->r->query + span.begin, span.end - span.begin};
     char open = part.ptr[0];
     char *name = NULL;
     if (open != '"' && open != '`' && open != '[')

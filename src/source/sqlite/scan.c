@@ -82,7 +82,7 @@ static bool first_changed(const rv_scan *scan)
         return sqlite3_column_int64(stmt, i) != v->integer;
     case SQLITE_FLOAT: {
         double d = sqlite3_column_double(stmt, i);
-        return memcmp(&d, &v->real, sizeof d) != 0;
+        return d < v->real || d > v->real; /* no NaN: SQLite stores it as NULL */
     }
     default: {
         rv_bytes raw = {.len = (size_t)sqlite3_column_bytes(stmt, i)};
