@@ -47,7 +47,7 @@ static bool index_used(const rv_checking *c)
         return true;
     if (job->mode == RV_FULL) /* an unfiltered scan has none, whatever key pages it */
         return job->x->query && c->facts.index_used;
-    return job->rel->bound_indexed || c->facts.index_used;
+    return rv_check_bound_indexed(job) || c->facts.index_used;
 }
 
 static rv_status gather(rv_checking *c, rv_error *err)

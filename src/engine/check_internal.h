@@ -28,6 +28,8 @@ rv_status rv_check_rows_text(int64_t rows, rv_arena *a, const char **out,
 /* Fills order, paged and windows; refuses the plan the run would refuse (V77). */
 rv_status rv_check_plan(rv_checking *c, rv_error *err) RV_MUST_USE;
 rv_status rv_check_reads(rv_checking *c, rv_error *err) RV_MUST_USE;
+/* The bound column leads an index. */
+bool rv_check_bound_indexed(const rv_job *job);
 uint64_t rv_check_workers(const rv_job *job);
 /* Planned peak of the process in bytes. */
 uint64_t rv_memory_planned_bytes(uint64_t workers, size_t columns);

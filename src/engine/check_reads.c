@@ -102,13 +102,39 @@ rv_status rv_check_rows_text(int64_t rows, rv_arena *a, const char **out, rv_err
 
 /* ---- the plan ---- */
 
+bool rv_check_bound_indexed(const rv_job *job)
+{
+    const rv_key *key = &job->rel->key;
+    rv_expr bound = rv_plan_bound(job);
+    /* statistics may make the planner scan what the catalog says is led by an index */
+    return job->rel->bound_indexed || (bound.column && !bound.fallback && key->n_columns &&
+                                       strcmp(key->columns[0], bound.column) == 0);
+}
+
+static rv_status key_range(rv_checking *c, rv_error *err)
+{
+    rv_job *job = c->job;
+    rv_plan_facts *f = &c->facts;
+    rv_datum low, high;
+    if (f->has_range || job->rel->bound_kind != RV_INT64)
+        return RV_OK;
+    RV_TRY(job->sd->bounds(job->source, job->rel, rv_plan_bound(job), NULL, 0, &job->arena, &low,
+                           &high, err));
+    f->has_range = !low.null && !high.null && rv_str_i64(low.text, &f->key_min) &&
+                   rv_str_i64(high.text, &f->key_max);
+    return RV_OK;
+}
+
 /* Chunk ranges cost two seeks where an index leads the column; without one they would cost a
  * scan, which check does not do. */
 static rv_status count_windows(rv_checking *c, rv_error *err)
 {
     rv_job *job = c->job;
     rv_task_rows tasks;
-    if (job->mode != RV_CHUNKED || job->keyset || job->x->chunk_dense || !job->rel->bound_indexed)
+    if (job->mode != RV_CHUNKED || job->keyset || !rv_check_bound_indexed(job))
+        return RV_OK;
+    RV_TRY(key_range(c, err));
+    if (job->x->chunk_dense)
         return RV_OK;
     RV_TRY(rv_chunks_make(job, &tasks, err));
     c->windows = (int64_t)tasks.n;

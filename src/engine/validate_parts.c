@@ -103,6 +103,10 @@ static rv_status check_hashes(rv_part_check *c, rv_error *err)
 
 static rv_status add_sums(rv_part_check *c, const rv_sums *part, rv_error *err)
 {
+    if (!part->columns) {
+        c->sums_whole = false; /* somebody else's file: its types are unknown */
+        return RV_OK;
+    }
     if (!c->sums->columns)
         RV_TRY(rv_sums_init(c->sums, part->n_columns, err));
     if (c->sums->n_columns == part->n_columns)

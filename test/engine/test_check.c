@@ -184,7 +184,6 @@ RV_TEST(what_run_refuses_gets_no_verdict)
     rv_check_report *r = check(&f, &opts, 6);
     REQUIRE(r != NULL);
     for (size_t i = 0; i < 6; i++) {
-        printf("%s\n", r[i].error.text);
         CHECK_EQ(r[i].error.code, want[i]);
         CHECK(r[i].verdict == NULL);
     }
