@@ -95,8 +95,12 @@ static int exit_of(const rv_doctor_check *checks, size_t n)
 }
 
 /* People find the failures in the report; programs that asked for them find them on stderr. */
-static void report_errors(rv_cli *cli, const rv_doctor_check *checks, size_t n)
+static void report_errors(rv_cli *cli, const char *path, const rv_doctor_check *checks, size_t n)
 {
+    if (cli->args->json_errors && cli->diags.n_errors) {
+        (void)rv_cli_fail_config(cli, path, NULL);
+        return;
+    }
     for (size_t i = 0; cli->args->json_errors && i < n; i++) {
         rv_error err = {0};
         if (checks[i].kind != 'F')
@@ -121,7 +125,7 @@ static int report(rv_cli *cli, const char *path, const rv_doctor_check *checks, 
     else
         code = cli->args->json ? rv_cli_print_json(cli, &text) : rv_cli_print(cli, &text);
     rv_buf_free(&text);
-    report_errors(cli, checks, n);
+    report_errors(cli, path, checks, n);
     return code ? code : exit_of(checks, n);
 }
 

@@ -66,7 +66,7 @@ static int drop_one(rv_cli *cli, rv_state *state, const char *name, bool only_in
 static int drop_stuck(rv_cli *cli, rv_state *state)
 {
     rv_error err = {0};
-    const char **names = NULL, *ignored = NULL;
+    const char **names = NULL;
     size_t n = 0, found = 0;
     int code = 0;
     if (rv_state_exports(state, cli->arena, &names, &n, &err) != RV_OK)
@@ -79,7 +79,7 @@ static int drop_stuck(rv_cli *cli, rv_state *state)
         if (!open)
             continue;
         found++;
-        int one = rv_cfg_find_export(cli->cfg, names[i], &ignored)
+        int one = rv_cfg_find_export(cli->cfg, names[i], NULL)
                       ? drop_one(cli, state, names[i], true)
                       : say_of(cli, "", names[i], ": skipped, not an export of this configuration");
         code = rv_exit_worse(code, one);

@@ -145,10 +145,10 @@ done:
 int rv_cli_known_export(rv_cli *cli, rv_state *state)
 {
     rv_error err = {0};
-    const char *name = cli->args->value[RV_FLAG_EXPORT], *ignored = NULL;
+    const char *name = cli->args->value[RV_FLAG_EXPORT];
     /* what only looks may also ask for a declared export without a past; what changes may not */
     bool looks = cli->args->command->id != RV_CMD_STATE_RESET;
-    if (!name || (looks && rv_cfg_find_export(cli->cfg, name, &ignored)))
+    if (!name || (looks && rv_cfg_find_export(cli->cfg, name, NULL)))
         return 0;
     return check_known(cli, state, name, &err) == RV_OK ? 0 : rv_cli_fail(cli, &err);
 }

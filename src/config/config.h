@@ -267,7 +267,7 @@ rv_status rv_cfg_load(const rv_env *env, const char *path, const rv_cfg_opts *op
 
 /* "rivet.yaml:14:7: unknown key ..." as one error. */
 rv_status rv_diag_error(const char *path, const rv_diag *diag, rv_error *err);
-/* NULL when unknown; *out_suggestion the closest name (or NULL). */
+/* NULL when unknown; *out_suggestion (may be NULL: not wanted) the closest name, or NULL. */
 const rv_cfg_export *rv_cfg_find_export(const rv_cfg *cfg, const char *name,
                                         const char **out_suggestion);
 

@@ -25,6 +25,9 @@ const char *rv_dest_kind_name(rv_dest_kind k)
 const rv_cfg_export *rv_cfg_find_export(const rv_cfg *cfg, const char *name,
                                         const char **out_suggestion)
 {
+    const char *unwanted;
+    if (!out_suggestion)
+        out_suggestion = &unwanted;
     *out_suggestion = NULL;
     for (size_t i = 0; i < cfg->n_exports; i++)
         if (strcmp(cfg->exports[i].name, name) == 0)
