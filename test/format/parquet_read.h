@@ -117,6 +117,10 @@ static inline rv_status pq_dump(rv_buf *file, uint32_t leaf, uint32_t step, rv_b
     rv_status st = rv_pq_file_init(&f, &pq_env, pq_readable(file), err);
     if (st != RV_OK)
         goto done;
+    if (leaf >= f.n_leaves) {
+        st = rv_fail(err, RV_E_USAGE, "no such leaf");
+        goto done;
+    }
     RV_GO(rv_pq_shared_open(&shared, err));
     for (uint32_t g = 0; g < f.meta.row_groups.n; g++) {
         rv_pq_read_group group;

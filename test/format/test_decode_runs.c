@@ -18,7 +18,7 @@ static rv_status decode(rv_bytes in, unsigned width, uint32_t *out, size_t n, bo
         for (size_t i = 0; i < step; i++)
             out[at + i] = bytes[i];
     }
-    return rv_pq_rle_finish(&r, &err);
+    return rv_pq_rle_finish(&r, true, &err);
 }
 
 /* Encodings.md: 0..7 in three bits each. */
@@ -93,7 +93,7 @@ RV_TEST(levels_beyond_the_maximum_are_refused)
     rv_error err = {0};
     REQUIRE(rv_pq_levels_init(&l, (rv_bytes){bytes, 2}, RV_PQ_RLE, 3, &err) == RV_OK);
     CHECK_EQ(rv_pq_levels_next(&l, out, 4, &err), RV_OK);
-    CHECK_EQ(rv_pq_levels_finish(&l, &err), RV_OK);
+    CHECK_EQ(rv_pq_levels_finish(&l, true, &err), RV_OK);
     REQUIRE(rv_pq_levels_init(&l, (rv_bytes){bytes, 2}, RV_PQ_RLE, 2, &err) == RV_OK);
     CHECK_EQ(rv_pq_levels_next(&l, out, 4, &err), RV_E_CORRUPT);
     CHECK_EQ(rv_pq_levels_init(&l, (rv_bytes){bytes, 2}, RV_PQ_PLAIN, 2, &err), RV_E_CORRUPT);
@@ -108,9 +108,9 @@ RV_TEST(levels_of_the_old_form)
     rv_error err = {0};
     REQUIRE(rv_pq_levels_init(&l, (rv_bytes){bytes, 3}, RV_PQ_BIT_PACKED, 7, &err) == RV_OK);
     CHECK_EQ(rv_pq_levels_next(&l, out, 5, &err), RV_OK);
-    CHECK_EQ(rv_pq_levels_finish(&l, &err), RV_E_CORRUPT);
+    CHECK_EQ(rv_pq_levels_finish(&l, true, &err), RV_E_CORRUPT);
     CHECK_EQ(rv_pq_levels_next(&l, out + 5, 3, &err), RV_OK);
-    CHECK_EQ(rv_pq_levels_finish(&l, &err), RV_OK);
+    CHECK_EQ(rv_pq_levels_finish(&l, true, &err), RV_OK);
     CHECK_EQ(rv_pq_levels_next(&l, out, 1, &err), RV_E_CORRUPT);
     for (unsigned i = 5; i < 8; i++)
         CHECK_EQ(out[i], i);

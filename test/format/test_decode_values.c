@@ -26,7 +26,7 @@ static rv_status decode(rv_bytes in, int32_t type, uint32_t flba, int32_t encodi
                 RV_GO(rv_buf_add(out, slice.spans[i].ptr, slice.spans[i].len, &err));
         }
     }
-    st = rv_pq_value_cursor_finish(&v, &err);
+    st = rv_pq_value_cursor_finish(&v, true, &err);
 done:
     rv_pq_value_cursor_close(&v);
     rv_pq_scratch_close(&s);

@@ -28,7 +28,8 @@ typedef struct rv_pq_rle {
 rv_status rv_pq_rle_init(rv_pq_rle *r, rv_bytes in, unsigned width, rv_error *err) RV_MUST_USE;
 rv_status rv_pq_rle_next(rv_pq_rle *r, uint32_t *out, size_t n, rv_error *err) RV_MUST_USE;
 rv_status rv_pq_rle_next_u8(rv_pq_rle *r, uint8_t *out, size_t n, rv_error *err) RV_MUST_USE;
-rv_status rv_pq_rle_finish(const rv_pq_rle *r, rv_error *err) RV_MUST_USE;
+/* exact: the last run ends with the last value, padding to eight apart; some writers count on. */
+rv_status rv_pq_rle_finish(const rv_pq_rle *r, bool exact, rv_error *err) RV_MUST_USE;
 
 /* Definition or repetition levels, RLE or the old BIT_PACKED (most significant bit first). */
 typedef struct rv_pq_levels {
@@ -41,10 +42,10 @@ typedef struct rv_pq_levels {
 rv_status rv_pq_levels_init(rv_pq_levels *l, rv_bytes in, int32_t encoding, unsigned max,
                             rv_error *err) RV_MUST_USE;
 rv_status rv_pq_levels_next(rv_pq_levels *l, uint8_t *out, size_t n, rv_error *err) RV_MUST_USE;
-rv_status rv_pq_levels_finish(const rv_pq_levels *l, rv_error *err) RV_MUST_USE;
+rv_status rv_pq_levels_finish(const rv_pq_levels *l, bool exact, rv_error *err) RV_MUST_USE;
 unsigned rv_pq_bit_width(uint32_t max);
 
-/* DELTA_BINARY_PACKED. bits is 32 or 64: where sums wrap. */
+/* DELTA_BINARY_PACKED. Sums wrap at 64 bits; the low half of a value is right for INT32. */
 typedef struct rv_pq_dbp {
     rv_bytes in;
     size_t pos;    /* next block, or next miniblock's first byte */
@@ -58,13 +59,12 @@ typedef struct rv_pq_dbp {
     uint32_t per_mini;
     uint32_t mini; /* next of the block */
     uint8_t width;
-    uint8_t bits;
     bool first;
 } rv_pq_dbp;
-rv_status rv_pq_dbp_init(rv_pq_dbp *d, rv_bytes in, unsigned bits, rv_error *err) RV_MUST_USE;
+rv_status rv_pq_dbp_init(rv_pq_dbp *d, rv_bytes in, rv_error *err) RV_MUST_USE;
 rv_status rv_pq_dbp_next(rv_pq_dbp *d, uint64_t *out, size_t n, rv_error *err) RV_MUST_USE;
 rv_status rv_pq_dbp_finish(const rv_pq_dbp *d, rv_error *err) RV_MUST_USE;
-/* Bytes of the whole sequence of 32-bit values at the start of `in`. */
+/* Bytes of the whole sequence at the start of `in`. */
 rv_status rv_pq_dbp_length(rv_bytes in, size_t *out, rv_error *err) RV_MUST_USE;
 
 /* DELTA_LENGTH_BYTE_ARRAY, and with prefixes DELTA_BYTE_ARRAY. */
@@ -134,7 +134,8 @@ rv_status rv_pq_value_cursor_init(rv_pq_value_cursor *v, rv_bytes in, int32_t ty
                                   rv_error *err) RV_MUST_USE;
 rv_status rv_pq_value_cursor_next(rv_pq_value_cursor *v, uint32_t n, rv_pq_scratch *s,
                                   rv_pq_slice_values *out, rv_error *err) RV_MUST_USE;
-rv_status rv_pq_value_cursor_finish(const rv_pq_value_cursor *v, rv_error *err) RV_MUST_USE;
+rv_status rv_pq_value_cursor_finish(const rv_pq_value_cursor *v, bool exact,
+                                    rv_error *err) RV_MUST_USE;
 void rv_pq_value_cursor_close(rv_pq_value_cursor *v);
 
 /* PLAIN byte arrays or FLBA: n spans from the front of `in`, bytes used. */

@@ -25,10 +25,10 @@ static uint64_t unzigzag(uint64_t u)
     return (u >> 1) ^ (0 - (u & 1));
 }
 
-rv_status rv_pq_dbp_init(rv_pq_dbp *d, rv_bytes in, unsigned bits, rv_error *err)
+rv_status rv_pq_dbp_init(rv_pq_dbp *d, rv_bytes in, rv_error *err)
 {
     uint64_t block, minis, first;
-    *d = (rv_pq_dbp){.in = in, .bits = (uint8_t)bits, .first = true};
+    *d = (rv_pq_dbp){.in = in, .first = true};
     RV_TRY(varint(d, &block, err));
     RV_TRY(varint(d, &minis, err));
     RV_TRY(varint(d, &d->left, err));
@@ -62,8 +62,8 @@ static rv_status next_mini(rv_pq_dbp *d, rv_error *err)
     if (d->mini == d->minis)
         RV_TRY(next_block(d, err));
     unsigned width = d->in.ptr[d->widths_at + d->mini++];
-    if (width > d->bits)
-        return rv_fail(err, RV_E_CORRUPT, "delta bit width %u of %u-bit values", width, d->bits);
+    if (width > 64) /* some writers take differences of INT32 in 64 bits */
+        return rv_fail(err, RV_E_CORRUPT, "delta bit width %u", width);
     uint64_t bytes = (uint64_t)d->per_mini * width / 8;
     if (bytes > d->in.len - d->pos)
         return rv_fail(err, RV_E_CORRUPT, "delta miniblock beyond the end");
@@ -122,7 +122,7 @@ rv_status rv_pq_dbp_finish(const rv_pq_dbp *d, rv_error *err)
 rv_status rv_pq_dbp_length(rv_bytes in, size_t *out, rv_error *err)
 {
     rv_pq_dbp d;
-    RV_TRY(rv_pq_dbp_init(&d, in, 32, err));
+    RV_TRY(rv_pq_dbp_init(&d, in, err));
     uint64_t deltas = d.left ? d.left - 1 : 0;
     while (deltas) {
         RV_TRY(next_mini(&d, err));
@@ -144,11 +144,11 @@ rv_status rv_pq_delta_bytes_init(rv_pq_delta_bytes *d, rv_bytes in, bool with_pr
     *d = (rv_pq_delta_bytes){.with_prefixes = with_prefixes};
     if (with_prefixes) {
         RV_TRY(rv_pq_dbp_length(in, &used, err));
-        RV_TRY(rv_pq_dbp_init(&d->prefixes, (rv_bytes){in.ptr, used}, 32, err));
+        RV_TRY(rv_pq_dbp_init(&d->prefixes, (rv_bytes){in.ptr, used}, err));
         in = after(in, used);
     }
     RV_TRY(rv_pq_dbp_length(in, &used, err));
-    RV_TRY(rv_pq_dbp_init(&d->lengths, (rv_bytes){in.ptr, used}, 32, err));
+    RV_TRY(rv_pq_dbp_init(&d->lengths, (rv_bytes){in.ptr, used}, err));
     d->data = after(in, used);
     if (with_prefixes && d->prefixes.left != d->lengths.left)
         return rv_fail(err, RV_E_CORRUPT, "%llu prefixes for %llu suffixes",

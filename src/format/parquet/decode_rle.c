@@ -118,9 +118,9 @@ rv_status rv_pq_rle_next_u8(rv_pq_rle *r, uint8_t *out, size_t n, rv_error *err)
 }
 
 /* A packed run is a multiple of eight values; those beyond the last are padding. */
-rv_status rv_pq_rle_finish(const rv_pq_rle *r, rv_error *err)
+rv_status rv_pq_rle_finish(const rv_pq_rle *r, bool exact, rv_error *err)
 {
-    if (r->run_left >= (r->packed ? 8 : 1))
+    if (exact && r->run_left >= (r->packed ? 8 : 1))
         return rv_fail(err, RV_E_CORRUPT, "%llu values more than expected",
                        (unsigned long long)r->run_left);
     if (r->pos != r->in.len)
@@ -163,10 +163,10 @@ rv_status rv_pq_levels_next(rv_pq_levels *l, uint8_t *out, size_t n, rv_error *e
     return RV_OK;
 }
 
-rv_status rv_pq_levels_finish(const rv_pq_levels *l, rv_error *err)
+rv_status rv_pq_levels_finish(const rv_pq_levels *l, bool exact, rv_error *err)
 {
     if (!l->old)
-        return rv_pq_rle_finish(&l->rle, err);
+        return rv_pq_rle_finish(&l->rle, exact, err);
     if ((l->bit + 7) / 8 != l->rle.in.len)
         return rv_fail(err, RV_E_CORRUPT, "trailing bytes after the levels");
     return RV_OK;

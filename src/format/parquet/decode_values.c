@@ -116,7 +116,7 @@ rv_status rv_pq_value_cursor_init(rv_pq_value_cursor *v, rv_bytes in, int32_t ty
     case RV_PQ_RLE:
         return init_rle_booleans(v, err);
     case RV_PQ_DBP:
-        return rv_pq_dbp_init(&v->u.dbp, in, type == RV_PQ_INT32 ? 32 : 64, err);
+        return rv_pq_dbp_init(&v->u.dbp, in, err);
     case RV_PQ_DLBA:
     case RV_PQ_DBA:
         return rv_pq_delta_bytes_init(&v->u.delta, in, encoding == RV_PQ_DBA, err);
@@ -329,7 +329,7 @@ static rv_status finish_at(const rv_pq_value_cursor *v, size_t end, rv_error *er
     return RV_OK;
 }
 
-rv_status rv_pq_value_cursor_finish(const rv_pq_value_cursor *v, rv_error *err)
+rv_status rv_pq_value_cursor_finish(const rv_pq_value_cursor *v, bool exact, rv_error *err)
 {
     if (v->empty)
         return RV_OK;
@@ -337,7 +337,7 @@ rv_status rv_pq_value_cursor_finish(const rv_pq_value_cursor *v, rv_error *err)
     case RV_PQ_PLAIN_DICT:
     case RV_PQ_RLE_DICT:
     case RV_PQ_RLE:
-        return rv_pq_rle_finish(&v->u.rle, err);
+        return rv_pq_rle_finish(&v->u.rle, exact, err);
     case RV_PQ_DBP:
         return rv_pq_dbp_finish(&v->u.dbp, err);
     case RV_PQ_DLBA:

@@ -195,12 +195,13 @@ static rv_status close_page(rv_pq_reader *r, rv_error *err)
 {
     const rv_pq_data_v2_header *v2 = &r->page.header.data_v2;
     const rv_pq_read_leaf *leaf = r->chunk->leaf;
+    bool exact = r->file->own;
     r->page_open = false;
     if (leaf->max_rep)
-        RV_TRY(rv_pq_levels_finish(&r->rep, err));
+        RV_TRY(rv_pq_levels_finish(&r->rep, exact, err));
     if (leaf->max_def)
-        RV_TRY(rv_pq_levels_finish(&r->def, err));
-    RV_TRY(rv_pq_value_cursor_finish(&r->values, err));
+        RV_TRY(rv_pq_levels_finish(&r->def, exact, err));
+    RV_TRY(rv_pq_value_cursor_finish(&r->values, exact, err));
     if (r->page.header.type == RV_PQ_PAGE_DATA_V2 &&
         (v2->num_nulls != r->page_nulls || v2->num_rows != r->page_rows))
         return rv_fail(

@@ -108,7 +108,8 @@ static rv_status check_sizes(const rv_pq_check *c, rv_error *err)
     const rv_pq_read_leaf *leaf = c->chunk->leaf;
     if (!(c->chunk->meta.has & RV_HAS(RV_PQ_CHUNK_META_SIZES)))
         return RV_OK;
-    if (leaf->type == RV_PQ_BYTE_ARRAY && (s->has & RV_HAS(RV_PQ_SIZES_UNENCODED)) &&
+    if (c->file->own && leaf->type == RV_PQ_BYTE_ARRAY &&
+        (s->has & RV_HAS(RV_PQ_SIZES_UNENCODED)) &&
         (uint64_t)s->unencoded_bytes != c->chunk_range.bytes)
         return rv_fail(err, RV_E_CORRUPT,
                        "size statistics: %" PRIu64 " bytes of values, not %" PRId64,
