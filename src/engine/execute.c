@@ -496,6 +496,36 @@ done:
     return st;
 }
 
+/* Number of a keyset unit within its range. */
+static int64_t unit_number(const char *unit)
+{
+    const char *dash = strchr(unit, '-');
+    return strtoll(dash ? dash + 1 : unit + strlen("keyset"), NULL, 10);
+}
+
+/* The unit transaction of a sealed keyset unit. One that was being redone lies behind its range's
+ * position, which must not move back. */
+static rv_status sealed_range_done(rv_work *work, const rv_unit_row *u, rv_unit_done *done,
+                                   rv_error *err)
+{
+    rv_range_row *range = range_of(work, u->unit);
+    if (!range)
+        return rv_fail(err, RV_E_STATE_DAMAGED, "unit %s has no range", u->unit);
+    if (unit_number(u->unit) < range->next_unit) {
+        done->kind = RV_UNIT_SINGLE;
+        return RV_OK;
+    }
+    range->position = u->key_high;
+    range->next_unit++;
+    range->done = (uint64_t)u->rows < work->unit_rows;
+    done->kind = RV_UNIT_RANGE;
+    done->range_index = range->range_index;
+    done->position = range->position;
+    done->next_unit = range->next_unit;
+    done->range_done = range->done;
+    return RV_OK;
+}
+
 static rv_status finish_sealed(rv_job *job, rv_work *work, const rv_unit_row *u, bool *out_done,
                                rv_error *err)
 {
@@ -507,47 +537,46 @@ static rv_status finish_sealed(rv_job *job, rv_work *work, const rv_unit_row *u,
     RV_TRY(upload_rest(job, u->unit, err));
     rv_unit_done done = {.unit = u->unit,
                          .rows = u->rows,
-                         .kind = RV_UNIT_TASK,
+                         .kind = strcmp(u->unit, "0") == 0 ? RV_UNIT_SINGLE : RV_UNIT_TASK,
                          .chunk_index = rv_name_chunk_index(u->unit)};
-    if (job->keyset) {
-        rv_range_row *range = range_of(work, u->unit);
-        if (!range)
-            return rv_fail(err, RV_E_STATE_DAMAGED, "unit %s has no range", u->unit);
-        range->position = u->key_high;
-        range->next_unit++;
-        range->done = (uint64_t)u->rows < work->unit_rows;
-        done.kind = RV_UNIT_RANGE;
-        done.range_index = range->range_index;
-        done.position = range->position;
-        done.next_unit = range->next_unit;
-        done.range_done = range->done;
-    }
+    if (strncmp(u->unit, "keyset", strlen("keyset")) == 0)
+        RV_TRY(sealed_range_done(work, u, &done, err));
     RV_TRY(rv_state_unit_done(job->state, &job->lease, &done, err));
     unit_committed(job, u->unit, (uint64_t)u->rows, NULL);
     *out_done = true;
     return RV_OK;
 }
 
+/* A keyset unit that is gone or was never finished: one behind its range's position lies within its
+ * own stored bounds; the next one of its range is read anyway. */
+static rv_status redo_unit(rv_job *job, const rv_work *work, const rv_unit_row *u, rv_error *err)
+{
+    if (strncmp(u->unit, "keyset", strlen("keyset")) == 0) {
+        const rv_range_row *range = range_of(work, u->unit);
+        if (range && unit_number(u->unit) >= range->next_unit)
+            return RV_OK;
+        return redo_keyset_unit(job, work, u, err);
+    }
+    rv_unit_done redo = {.unit = u->unit,
+                         .kind = strcmp(u->unit, "0") == 0 ? RV_UNIT_SINGLE : RV_UNIT_TASK,
+                         .chunk_index = rv_name_chunk_index(u->unit)};
+    return rv_state_unit_redo(job->state, &job->lease, &redo, err);
+}
+
 static rv_status recheck_unit(rv_job *job, rv_work *work, const rv_unit_row *u, rv_error *err)
 {
-    bool present = true, done = false;
-    if (!u->committed_at) {
-        RV_TRY(finish_sealed(job, work, u, &done, err));
-        if (done)
-            job->rows += u->rows;
-        return RV_OK;
+    bool good = false;
+    if (u->committed_at) {
+        RV_TRY(parts_present(job, u, &good, err));
+        if (good)
+            job->chunks_done++;
+    } else if (u->sealed_at) {
+        RV_TRY(finish_sealed(job, work, u, &good, err));
     }
-    RV_TRY(parts_present(job, u, &present, err));
-    if (present) {
-        job->rows += u->rows;
-        job->chunks_done++;
-        return RV_OK;
-    }
-    if (job->keyset)
-        return redo_keyset_unit(job, work, u, err);
-    rv_unit_done redo = {
-        .unit = u->unit, .kind = RV_UNIT_TASK, .chunk_index = rv_name_chunk_index(u->unit)};
-    return rv_state_unit_redo(job->state, &job->lease, &redo, err);
+    if (!good)
+        return redo_unit(job, work, u, err);
+    job->rows += u->rows;
+    return RV_OK;
 }
 
 static rv_status plan_resumed(rv_job *job, rv_work *work, rv_error *err)

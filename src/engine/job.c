@@ -274,8 +274,8 @@ rv_status rv_job_resolve(rv_job *job, rv_error *err)
     RV_TRY(add_meta_columns(job, err));
     RV_TRY(rv_schema_check_names(&job->schema, err));
     RV_TRY(fix_consistency(job, err));
-    RV_TRY(rv_owner_json(job, &job->arena, &job->owner_json, err));
-    return rv_plan_hash(job, &job->arena, &job->plan_hash, err);
+    RV_TRY(rv_plan_hash(job, &job->arena, &job->plan_hash, err));
+    return rv_owner_json(job, &job->arena, &job->owner_json, err);
 }
 
 void rv_job_close(rv_job *job)

@@ -47,6 +47,7 @@ rv_status rv_owner_json(rv_job *job, rv_arena *a, const char **out, rv_error *er
     if (x->query)
         rv_hex_u64(rv_xxh3(x->query, strlen(x->query)), hex);
     rv_json_kstr(&j, "query", x->query ? hex : NULL);
+    rv_json_kstr(&j, "plan", job->plan_hash);
     rv_json_object_end(&j);
     rv_status st = rv_json_end(&j, err);
     if (st == RV_OK)
@@ -74,6 +75,16 @@ static bool differs(const json_t *a, const json_t *b)
     if (!a || !b || json_is_null(a) || json_is_null(b))
         return false;
     return !json_equal(a, b);
+}
+
+bool rv_owner_accepts_plan(const rv_job *job, const char *stored)
+{
+    json_error_t why;
+    json_t *old = stored ? json_loads(stored, 0, &why) : NULL;
+    const char *plan = json_string_value(json_object_get(old, "plan"));
+    bool same = plan && strcmp(plan, job->plan_hash) == 0;
+    json_decref(old);
+    return same;
 }
 
 rv_status rv_owner_compare(rv_job *job, const char *stored, const char *what, rv_error *err)

@@ -11,6 +11,8 @@ rv_status rv_owner_json(rv_job *job, rv_arena *a, const char **out, rv_error *er
  * WARN. stored NULL: nothing to compare. `what`: "cursor" or "checkpoint". */
 rv_status rv_owner_compare(rv_job *job, const char *stored, const char *what,
                            rv_error *err) RV_MUST_USE;
+/* The stored facts carry today's plan hash: `state accept` bound them to it. */
+bool rv_owner_accepts_plan(const rv_job *job, const char *stored);
 /* XXH3-64 over length-prefixed fields: "xxh3:<16 hex>". */
 rv_status rv_plan_hash(rv_job *job, rv_arena *a, const char **out, rv_error *err) RV_MUST_USE;
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/file.h"
+#include "destination/stdout/stdout.h"
 #include "engine/drift.h"
 #include "engine/owner.h"
 #include "engine/settle.h"
@@ -154,6 +155,10 @@ static rv_status prepare_room(rv_job *job, rv_error *err)
 {
     bool tmpfs = false;
     uint64_t need = job->x->max_file_bytes ? job->x->max_file_bytes * job->x->parallel : 0;
+    if (job->to_stdout && strcmp(job->fmt->name, "parquet") == 0 && rv_dest_stdout_is_tty())
+        return rv_fail(err, RV_E_CONFIG_STDOUT,
+                       "export '%s': Parquet is not written to a terminal; redirect stdout",
+                       job->x->name);
     if (job->to_stdout)
         return RV_OK;
     RV_TRY(job->dd->prepare(job->dest, need, &tmpfs, err));
@@ -214,6 +219,8 @@ static rv_status gates(rv_job *job, rv_course *c, rv_error *err)
     RV_TRY(judge_columns(job, err));
     RV_TRY(job->fmt->check(&job->schema, &job->fopts, err));
     RV_TRY(prepare_room(job, err));
+    if (job->resumed)
+        RV_TRY(rv_settle_sweep_own(job, err));
     rv_run_facts facts = {.owner = job->owner_json, .plan_hash = job->plan_hash};
     RV_TRY(rv_state_run_facts(job->state, &job->lease, &facts, err));
     return rv_settle_clear(job, err);

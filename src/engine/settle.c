@@ -238,7 +238,8 @@ static rv_status only_unit_sealed(rv_job *job, const rv_run_row *row, bool *out,
 
 static const char *why_not(const rv_job *job, const rv_run_row *row, bool lift)
 {
-    if (!row->plan_hash || strcmp(row->plan_hash, job->plan_hash) != 0)
+    if ((!row->plan_hash || strcmp(row->plan_hash, job->plan_hash) != 0) &&
+        !rv_owner_accepts_plan(job, row->owner))
         return "the plan changed since";
     bool dated = strstr(job->x->dest.path ? job->x->dest.path : "", "{date}") != NULL ||
                  strstr(job->x->dest.prefix ? job->x->dest.prefix : "", "{date}") != NULL;
@@ -375,6 +376,20 @@ rv_status rv_settle(rv_job *job, rv_settle_for purpose, rv_settled *out, rv_erro
 
 /* ---- clearing ---- */
 
+rv_status rv_settle_sweep_own(rv_job *job, rv_error *err)
+{
+    rv_part_rows parts = {0};
+    const char **keep;
+    size_t n = 0;
+    RV_TRY(rv_state_parts(job->state, job->run_id, NULL, &job->arena, &parts, err));
+    RV_TRY(rv_arena_array(&job->arena, parts.n + 1, sizeof *keep, &keep, err));
+    for (size_t i = 0; i < parts.n; i++)
+        if (parts.rows[i].spool_path)
+            keep[n++] = parts.rows[i].spool_path;
+    RV_TRY(job->dd->sweep(job->dest, job->run_id, keep, n, err));
+    return job->dd->sweep(job->dest, job->owner_token, NULL, 0, err);
+}
+
 static rv_status clear_part(rv_job *job, rv_dest *dest, const rv_run_row *row,
                             const rv_part_row *part, bool *out_left, rv_error *err)
 {
@@ -451,6 +466,7 @@ static rv_status clear_run(rv_job *job, const rv_run_row *row, rv_error *err)
     for (size_t i = 0; i < parts.n; i++)
         RV_GO(clear_part(job, dest, row, &parts.rows[i], &left, err));
     RV_GO(job->dd->sweep(dest, row->run_id, NULL, 0, err));
+    RV_GO(job->dd->sweep(dest, row->owner_token, NULL, 0, err)); /* manifests half written */
     if (left)
         RV_GO(list_left(job, dest, row, err));
     RV_GO(rv_state_run_cleared(job->state, &job->lease, row->run_id, err));

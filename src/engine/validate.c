@@ -194,10 +194,11 @@ rv_status rv_engine_validate(const rv_env *env, const rv_cfg *cfg, const rv_vali
 {
     rv_validate_report *reports;
     rv_state *state = NULL;
+    const char *suggestion;
     size_t n = 0;
     if (opts->prefix && !opts->export_name && cfg->n_exports > 1)
         return rv_fail(err, RV_E_USAGE, "--prefix needs --export when the config has several");
-    if (opts->export_name && !rv_cfg_find_export(cfg, opts->export_name, NULL))
+    if (opts->export_name && !rv_cfg_find_export(cfg, opts->export_name, &suggestion))
         return rv_fail(err, RV_E_CONFIG_UNKNOWN_EXPORT, "no export '%s' in %s", opts->export_name,
                        cfg->path);
     RV_TRY(rv_arena_array(arena, cfg->n_exports, sizeof *reports, &reports, err));

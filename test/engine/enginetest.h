@@ -46,15 +46,25 @@ static inline void place_close(place *p)
     (void)nftw(p->dir, place_remove, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static inline bool place_sql(const place *p, const char *sql)
+static inline bool place_db(const place *p, const char *name, const char *sql)
 {
     char path[128];
     sqlite3 *db = NULL;
-    (void)snprintf(path, sizeof path, "%s/src.db", p->dir);
+    (void)snprintf(path, sizeof path, "%s/%s", p->dir, name);
     bool ok = sqlite3_open(path, &db) == SQLITE_OK &&
               sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
     (void)sqlite3_close(db);
     return ok;
+}
+
+static inline bool place_sql(const place *p, const char *sql)
+{
+    return place_db(p, "src.db", sql);
+}
+
+static inline bool place_state(const place *p, const char *sql)
+{
+    return place_db(p, ".rivet_state.db", sql);
 }
 
 static inline bool place_write(const place *p, const char *name, const char *text)

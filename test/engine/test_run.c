@@ -105,6 +105,9 @@ static void sweep(void (*set)(long, bool), long first, long step, long max, cons
             failed++;
         if (code != 0 && code != 99)
             CHECK(err.code != RV_OK);
+        /* the process would be gone now */
+        if (!place_state(&p, "UPDATE run_status SET pid = 2147480000 WHERE finished_at IS NULL"))
+            continue; /* failed before there was a state */
         rv_error again = {0};
         code = place_run(&p, (rv_run_opts){0}, &again);
         CHECK_EQ(code, 0);
