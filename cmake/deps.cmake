@@ -21,6 +21,5 @@ rivet_dep(z zlib.h z)
 rivet_dep(brotli brotli/decode.h brotlidec brotlicommon)
 rivet_dep(sqlite sqlite3.h sqlite3)
 target_link_libraries(rivet_dep_sqlite INTERFACE Threads::Threads ${CMAKE_DL_LIBS} m)
-# snappy is C++ inside
-target_link_options(rivet_dep_snappy INTERFACE -static-libstdc++ -static-libgcc)
-target_link_libraries(rivet_dep_snappy INTERFACE stdc++)
+# snappy is C++ inside: its runtime is linked in, so the binary needs only the C library
+target_link_libraries(rivet_dep_snappy INTERFACE -l:libstdc++.a -static-libgcc)
