@@ -63,7 +63,7 @@ static inline bool fx_open(fixture *f, const char *sql)
     (void)snprintf(f->out, sizeof f->out, "%s/output", f->dir);
     f->env = (rv_env){
         .now_us = fx_now, .now_ctx = f, .getenv = fx_getenv, .getenv_ctx = f, .tmp_dir = f->dir};
-    return fx_sql(f, sql);
+    return rv_cancel_open(&f->env.cancel, &f->err) == RV_OK && fx_sql(f, sql);
 }
 
 static inline bool fx_write(const char *path, const char *text)
@@ -123,6 +123,7 @@ static inline void fx_remove_tree(const char *dir)
 static inline void fx_close(fixture *f)
 {
     rv_arena_free(&f->arena);
+    rv_cancel_close(f->env.cancel);
     fx_remove_tree(f->dir);
 }
 
