@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# ./dev bench [NAME]: the figures of the README, each with its peer in the same run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+B=build/bench
+R=$B/rivet
+echo "machine: $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), load $(cut -d' ' -f1-3 /proc/loadavg)"
+one() {
+  case "$1" in
+    sqlite|startup|memory|size) python3 bench/figures.py "$1" --rivet "$R" --bin "$B/bench" ;;
+    encode) python3 bench/encode_peers.py "$B/bench/bench_encode" ;;
+    wide) for c in 30 3000; do "$B/bench/bench_encode" --rows $((60000000 / c)) --columns "$c" --text 0; done ;;
+    builder) "$B/bench/bench_builder" ;;
+    *) echo "no such figure: $1 (size startup sqlite memory encode wide builder)"; exit 2 ;;
+  esac
+}
+if [ $# -gt 0 ]; then one "$@"; else for n in size startup sqlite memory encode wide builder; do echo "== $n"; one "$n"; done; fi
