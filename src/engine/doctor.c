@@ -257,7 +257,8 @@ static rv_status fresh_state(rv_doctoring *d, rv_error *err)
 {
     const char *name;
     rv_error why = {0};
-    if (access(d->cfg->dir, W_OK | X_OK) != 0) {
+    const char *url = rv_env_get(d->env, "RIVET_STATE_URL");
+    if (!(url && *url) && access(d->cfg->dir, W_OK | X_OK) != 0) {
         (void)rv_fail_errno(&why, RV_E_IO, errno, "'%s' is not writable", d->cfg->dir);
         rv_hint(&why, "the state lies beside the config: allow writing there, or set "
                       "RIVET_STATE_URL");

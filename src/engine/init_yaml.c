@@ -107,7 +107,7 @@ static rv_status column_comments(const rv_init_plan *p, rv_buf *b, rv_error *err
         RV_TRY(rv_buf_add_c(b, "    #   ", err));
         RV_TRY(comment_text(b, c->name, err));
         RV_TRY(rv_buf_add_byte(b, ' ', err));
-        RV_TRY(comment_text(b, c->data_type, err));
+        RV_TRY(comment_text(b, c->data_type[0] ? c->data_type : "untyped", err));
         RV_TRY(rv_buf_printf(b, err, "%s%s%s\n", c->nullable ? "" : " not null",
                              c->primary_key ? " primary key" : "",
                              c->unsupported ? " (no lossless type)" : ""));

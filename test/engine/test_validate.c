@@ -406,6 +406,33 @@ RV_TEST(memory_may_run_out_anywhere)
 #endif
 }
 
+/* Whatever cannot be read is an error or a failure, never a pass. */
+RV_TEST(reading_may_fail_anywhere)
+{
+#ifdef RV_FAULTS
+    fixture f;
+    bool whole = false;
+    REQUIRE(fresh(&f, ONE));
+    rv_validate_opts opts = {.depth = RV_DEPTH_FULL};
+    for (long nth = 1; nth < 500 && !whole; nth++) {
+        rv_arena a = RV_ARENA_INIT;
+        rv_validate_report *r = NULL;
+        size_t n = 0;
+        rv_error err = {0};
+        rv_fault_set_io(nth, true);
+        rv_status st = rv_engine_validate(&f.env, f.cfg, &opts, &a, &r, &n, &err);
+        whole = rv_fault_seen_io() < nth;
+        rv_fault_set_io(0, false);
+        CHECK((st == RV_OK && r[0].passed) == whole);
+        rv_arena_free(&a);
+    }
+    CHECK(whole);
+    fx_close(&f);
+#else
+    SKIP("built without faults");
+#endif
+}
+
 RV_TEST_MAIN(RV_CASE(a_good_run_passes_at_every_depth), RV_CASE(damage_is_named),
              RV_CASE(a_damaged_footer_fails_the_sample),
              RV_CASE(verify_content_reads_local_parts_again),
@@ -413,4 +440,5 @@ RV_TEST_MAIN(RV_CASE(a_good_run_passes_at_every_depth), RV_CASE(damage_is_named)
              RV_CASE(nothing_there_is_a_legacy_run), RV_CASE(exports_share_a_prefix),
              RV_CASE(a_run_can_be_named), RV_CASE(placeholders_are_those_of_the_run),
              RV_CASE(surplus_of_closed_runs_is_reported),
-             RV_CASE(an_unreachable_destination_is_an_error), RV_CASE(memory_may_run_out_anywhere))
+             RV_CASE(an_unreachable_destination_is_an_error), RV_CASE(memory_may_run_out_anywhere),
+             RV_CASE(reading_may_fail_anywhere))
