@@ -173,18 +173,21 @@ static void pool_failed(rv_pool *p, const rv_error *err)
     pthread_mutex_unlock(&p->job->lock);
 }
 
-static void unit_committed(rv_job *job, const char *unit, uint64_t rows, const char *file)
+static void unit_committed(rv_job *job, const rv_unit_row *unit, const char *file)
 {
-    rv_journal_add(job->journal, "chunk_completed", "siis", "unit", unit, "chunk_index",
-                   rv_name_chunk_index(unit), "rows", (int64_t)rows, "file_name", file);
+    char total[24] = "";
+    rv_journal_add(job->journal, "chunk_completed", "siis", "unit", unit->unit, "chunk_index",
+                   rv_name_chunk_index(unit->unit), "rows", unit->rows, "file_name", file);
     const rv_run_hooks *hooks = job->opts->hooks;
     pthread_mutex_lock(&job->lock);
     job->chunks_done++;
     if (hooks && hooks->progress)
         hooks->progress(hooks->ctx, job->x->name, job->chunks_done, job->rows);
-    RV_LOG_INFO(job->env, "export '%s': %s %lld/%lld %llu rows", job->x->name, unit,
-                (long long)job->chunks_done, (long long)job->chunks_total,
-                (unsigned long long)rows);
+    if (job->chunks_total > 0)
+        (void)snprintf(total, sizeof total, "/%lld", (long long)job->chunks_total);
+    RV_LOG_INFO(job->env, "export '%s': chunk %lld%s (%s..%s) %lld rows", job->x->name,
+                (long long)job->chunks_done, total, unit->key_low ? unit->key_low : "",
+                unit->key_high ? unit->key_high : "", (long long)unit->rows);
     pthread_mutex_unlock(&job->lock);
     RV_KILL_POINT("unit-committed");
 }
@@ -199,7 +202,9 @@ static rv_status commit_unit(rv_job *job, const rv_unit *unit, const char *key_h
     RV_TRY(rv_state_unit_done(job->state, &job->lease, done, err));
     if (job->opts->validate)
         rv_unit_drop_spool(job, unit->name);
-    unit_committed(job, unit->name, result->rows, done->file_name);
+    const rv_unit_row row = {
+        .unit = unit->name, .key_low = unit->key_low, .key_high = key_high, .rows = done->rows};
+    unit_committed(job, &row, done->file_name);
     return RV_OK;
 }
 
@@ -542,7 +547,7 @@ static rv_status finish_sealed(rv_job *job, rv_work *work, const rv_unit_row *u,
     if (strncmp(u->unit, "keyset", strlen("keyset")) == 0)
         RV_TRY(sealed_range_done(work, u, &done, err));
     RV_TRY(rv_state_unit_done(job->state, &job->lease, &done, err));
-    unit_committed(job, u->unit, (uint64_t)u->rows, NULL);
+    unit_committed(job, u, NULL);
     *out_done = true;
     return RV_OK;
 }
