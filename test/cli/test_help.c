@@ -49,6 +49,14 @@ RV_TEST(the_reference_names_everything_but_the_hidden)
     rv_buf_free(&out);
 }
 
+RV_TEST(the_committed_reference_is_current)
+{
+    rv_buf out = RV_BUF_INIT;
+    CHECK_EQ(rv_help_markdown(&out, NULL), RV_OK);
+    check_text_file(RV_TEST_DIR "/../docs/reference/cli.md", &out);
+    rv_buf_free(&out);
+}
+
 RV_TEST(manual_page)
 {
     rv_buf out = RV_BUF_INIT;
@@ -157,7 +165,8 @@ RV_TEST(memory_may_run_out)
 
 RV_TEST_MAIN(RV_CASE(help_of_the_program), RV_CASE(help_of_a_command),
              RV_CASE(every_help_shows_usage_and_an_example),
-             RV_CASE(the_reference_names_everything_but_the_hidden), RV_CASE(manual_page),
+             RV_CASE(the_reference_names_everything_but_the_hidden),
+             RV_CASE(the_committed_reference_is_current), RV_CASE(manual_page),
              RV_CASE(bash_reads_its_script), RV_CASE(zsh_reads_its_script),
              RV_CASE(fish_reads_its_script), RV_CASE(bash_completes_commands_flags_and_words),
              RV_CASE(scripts_of_shells_that_cannot_check), RV_CASE(memory_may_run_out))
