@@ -192,7 +192,7 @@ static rv_status choose_run(rv_validating *v, rv_error *err)
 static rv_status choose(rv_validating *v, rv_error *err)
 {
     const rv_seen_manifest *shared = shared_manifest(v);
-    RV_TRY(rv_arena_array(v->arena, v->n_manifests + 1, sizeof *v->subjects, &v->subjects, err));
+    RV_TRY(rv_arena_array(v->arena, v->n_manifests + 1, sizeof(void *), &v->subjects, err));
     if (v->opts->run_id)
         return choose_run(v, err);
     if (shared && is_success(shared)) {
