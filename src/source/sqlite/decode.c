@@ -118,6 +118,20 @@ static rv_status decimal_integer(rv_sq_column *c, rv_builder *b, uint32_t col, i
     return rv_builder_decimal_text(b, col, (rv_str){digits, (size_t)n}, err);
 }
 
+/* Most REALs are few digits scaled: n / 10^scale gives the double back, and as decimals of up to 15
+ * digits are told apart by doubles, n's digits are the shortest ones. */
+static bool real_is_scaled(double v, unsigned scale, int64_t *out)
+{
+    static const double pow10[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
+    if (scale >= sizeof pow10 / sizeof pow10[0])
+        return false;
+    double n = nearbyint(v * pow10[scale]);
+    if (!(fabs(n) < 1e15) || n / pow10[scale] != v)
+        return false;
+    *out = (int64_t)n;
+    return true;
+}
+
 /* REAL goes by its shortest digits: they are what the user wrote, and either fit or abort. */
 static rv_status decode_decimal(rv_scan *scan, rv_sq_column *c, rv_builder *b, uint32_t col,
                                 int storage, rv_error *err)
@@ -127,7 +141,11 @@ static rv_status decode_decimal(rv_scan *scan, rv_sq_column *c, rv_builder *b, u
         return decimal_integer(c, b, col, sqlite3_value_int64(scan->cell), err);
     if (storage == SQLITE_FLOAT) {
         char digits[RV_DOUBLE_TEXT_SIZE];
-        unsigned n = rv_double_text(sqlite3_value_double(scan->cell), digits);
+        double v = sqlite3_value_double(scan->cell);
+        int64_t unscaled;
+        if (real_is_scaled(v, c->type.scale, &unscaled))
+            return rv_builder_decimal_i64(b, col, unscaled, err);
+        unsigned n = rv_double_text(v, digits);
         return rv_builder_decimal_text(b, col, (rv_str){digits, n}, err);
     }
     if (storage != SQLITE_TEXT)
@@ -149,6 +167,8 @@ static rv_status decode_iso(rv_scan *scan, rv_sq_column *c, rv_builder *b, uint3
 static bool same_storage(rv_sq_column *c, int storage)
 {
     int seen = 0;
+    if (atomic_load_explicit(&c->storage, memory_order_relaxed) == storage)
+        return true;
     return atomic_compare_exchange_strong(&c->storage, &seen, storage) || seen == storage;
 }
 
