@@ -21,8 +21,8 @@ rv_status rv_arena_array(rv_arena *a, size_t count, size_t size, void *out_ptr,
 /* Copies; the copy is NUL-terminated beyond len. */
 rv_status rv_arena_str(rv_arena *a, rv_str s, rv_str *out, rv_error *err) RV_MUST_USE;
 rv_status rv_arena_cstr(rv_arena *a, rv_str s, const char **out, rv_error *err) RV_MUST_USE;
-rv_status rv_arena_printf(rv_arena *a, const char **out, rv_error *err, const char *fmt, ...)
-    RV_MUST_USE RV_PRINTF(4, 5);
+rv_status rv_arena_printf(rv_arena *a, const char **out, rv_error *err, const char *fmt,
+                          ...) RV_MUST_USE RV_PRINTF(4, 5);
 void rv_arena_free(rv_arena *a);
 
 #endif

@@ -13,7 +13,8 @@ typedef struct rv_budget rv_budget;
 rv_status rv_budget_open(uint64_t total_bytes, rv_budget **out, rv_error *err) RV_MUST_USE;
 void rv_budget_close(rv_budget *b);
 /* Waits until the bytes are there; RV_E_INTERRUPTED when cancelled first. */
-rv_status rv_budget_take(rv_budget *b, uint64_t bytes, rv_cancel *cancel, rv_error *err) RV_MUST_USE;
+rv_status rv_budget_take(rv_budget *b, uint64_t bytes, rv_cancel *cancel,
+                         rv_error *err) RV_MUST_USE;
 bool rv_budget_try(rv_budget *b, uint64_t bytes) RV_MUST_USE;
 void rv_budget_give(rv_budget *b, uint64_t bytes);
 

@@ -22,9 +22,9 @@ static inline rv_u128 rv_u128_add(rv_u128 a, rv_u128 b)
 
 /* Lower-case hex of n bytes; out holds 2n+1 bytes. */
 void rv_hex(const uint8_t *bytes, size_t n, char *out);
-void rv_hex_u64(uint64_t v, char out[17]);   /* 16 digits, most significant first */
-void rv_hex_u128(rv_u128 v, char out[33]);   /* 32 digits, most significant first */
-bool rv_unhex(rv_str text, uint8_t *out);    /* text.len must be even; out holds len/2 */
+void rv_hex_u64(uint64_t v, char out[17]); /* 16 digits, most significant first */
+void rv_hex_u128(rv_u128 v, char out[33]); /* 32 digits, most significant first */
+bool rv_unhex(rv_str text, uint8_t *out);  /* text.len must be even; out holds len/2 */
 
 /* Incremental MD5 and XXH3-64 over the same bytes: what every part carries. */
 typedef struct rv_md5 {

@@ -10,11 +10,11 @@ typedef enum rv_level { RV_LOG_OFF, RV_ERROR, RV_WARN, RV_INFO, RV_DEBUG, RV_TRA
 
 typedef struct rv_log rv_log;
 typedef struct rv_log_opts {
-    const char *filter;  /* RIVET_LOG: "info" or "engine=debug,warn"; NULL = warn */
-    bool json;           /* RIVET_LOG_FORMAT=json */
-    bool tty;            /* stderr is a terminal */
-    bool quiet_default;  /* --json-errors without RIVET_LOG: off */
-    int fd;              /* usually 2 */
+    const char *filter;        /* RIVET_LOG: "info" or "engine=debug,warn"; NULL = warn */
+    bool json;                 /* RIVET_LOG_FORMAT=json */
+    bool tty;                  /* stderr is a terminal */
+    bool quiet_default;        /* --json-errors without RIVET_LOG: off */
+    int fd;                    /* usually 2 */
     const rv_secrets *secrets; /* borrowed */
 } rv_log_opts;
 

@@ -8,8 +8,8 @@
 #include "base/error.h"
 
 void *rv_alloc(size_t size) RV_MUST_USE;
-void *rv_calloc(size_t count, size_t size) RV_MUST_USE;          /* zeroed; overflow gives NULL */
-void *rv_realloc(void *ptr, size_t size) RV_MUST_USE;            /* ptr stays valid on NULL */
+void *rv_calloc(size_t count, size_t size) RV_MUST_USE; /* zeroed; overflow gives NULL */
+void *rv_realloc(void *ptr, size_t size) RV_MUST_USE;   /* ptr stays valid on NULL */
 void *rv_realloc_array(void *ptr, size_t count, size_t size) RV_MUST_USE; /* overflow gives NULL */
 void rv_free(void *ptr);
 char *rv_strdup(const char *s) RV_MUST_USE; /* NULL in, NULL out */

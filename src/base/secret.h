@@ -10,7 +10,8 @@ typedef struct rv_secrets rv_secrets;
 
 rv_status rv_secrets_open(rv_secrets **out, rv_error *err) RV_MUST_USE;
 void rv_secrets_close(rv_secrets *s); /* wipes */
-/* Remembers a value (raw; its percent-encoded form is masked too). Shorter than 3 bytes: ignored. */
+/* Remembers a value (raw; its percent-encoded form is masked too). Shorter than 3 bytes: ignored.
+ */
 rv_status rv_secrets_add(rv_secrets *s, rv_str value, rv_error *err) RV_MUST_USE;
 /* Appends `text` to out with every known secret, every URL userinfo password and every
  * password-like query or keyword parameter (password, sslpassword, pwd, token, sig) as ***.

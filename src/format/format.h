@@ -29,11 +29,11 @@ typedef struct rv_format_opts {
     rv_group_strategy group;
     uint64_t group_rows;
     uint64_t group_target_bytes;
-    uint64_t group_max_bytes;      /* max_row_group_mb in bytes, 0 = none */
-    uint64_t max_file_bytes;       /* 0 = none; caps a group at a quarter of it */
-    uint64_t memory_bytes;         /* compressed pages beyond this go to a scratch file */
-    const char *scratch_dir;       /* for that file; NULL: never spill */
-    bool source_nullable_footer;   /* table exports: write rivet.source_nullable */
+    uint64_t group_max_bytes;    /* max_row_group_mb in bytes, 0 = none */
+    uint64_t max_file_bytes;     /* 0 = none; caps a group at a quarter of it */
+    uint64_t memory_bytes;       /* compressed pages beyond this go to a scratch file */
+    const char *scratch_dir;     /* for that file; NULL: never spill */
+    bool source_nullable_footer; /* table exports: write rivet.source_nullable */
 } rv_format_opts;
 
 typedef struct rv_writer rv_writer; /* each driver's own struct begins with nothing shared */
@@ -61,7 +61,8 @@ typedef struct rv_format_driver {
     /* Size the file would have if finished now, estimated from encoded bytes only: a pure
      * function of rows, schema and options. Never decreases by more than rounding. */
     uint64_t (*encoded_bytes)(const rv_writer *w);
-    /* RSS guard: moves what can be moved to the scratch file; never changes the bytes. May be NULL. */
+    /* RSS guard: moves what can be moved to the scratch file; never changes the bytes. May be NULL.
+     */
     rv_status (*spill)(rv_writer *w, rv_error *err);
     /* Footer; `sums` are of all rows written, in schema order (footer rivet.checksum). The writer
      * is gone afterwards, on failure too. */

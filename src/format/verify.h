@@ -25,13 +25,13 @@ typedef enum rv_verify_level {
 
 typedef struct rv_verify_result {
     uint64_t rows;
-    bool has_checksum;      /* the file carries rivet.checksum */
-    bool checksum_matches;  /* at RV_VERIFY_CHECKSUM, when has_checksum */
+    bool has_checksum;     /* the file carries rivet.checksum */
+    bool checksum_matches; /* at RV_VERIFY_CHECKSUM, when has_checksum */
     size_t n_columns;
-    const char **names;     /* in the arena; top-level columns */
-    rv_type *types;         /* canonical types, where known */
-    rv_sums sums;           /* recomputed at RV_VERIFY_CHECKSUM (columns in the arena) */
-    char mismatch[256];     /* which column or sum differs first, empty when all match */
+    const char **names; /* in the arena; top-level columns */
+    rv_type *types;     /* canonical types, where known */
+    rv_sums sums;       /* recomputed at RV_VERIFY_CHECKSUM (columns in the arena) */
+    char mismatch[256]; /* which column or sum differs first, empty when all match */
 } rv_verify_result;
 
 /* Parquet. The first damage ends it: RV_E_CORRUPT. A checksum mismatch is not an error here but

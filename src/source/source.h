@@ -40,7 +40,12 @@ typedef struct rv_key {
     size_t n_columns;                  /* 0 = no usable key */
 } rv_key;
 
-typedef enum rv_shape { RV_SHAPE_PAGES, RV_SHAPE_RANGES, RV_SHAPE_CURSOR, RV_SHAPE_STATEMENT } rv_shape;
+typedef enum rv_shape {
+    RV_SHAPE_PAGES,
+    RV_SHAPE_RANGES,
+    RV_SHAPE_CURSOR,
+    RV_SHAPE_STATEMENT
+} rv_shape;
 const char *rv_shape_name(rv_shape s); /* pages ranges cursor statement */
 
 /* What is to be read, as the configuration says it. */
@@ -48,8 +53,8 @@ typedef struct rv_read_spec {
     const char *table; /* exactly one of table and query */
     const char *query;
     rv_mode mode;
-    rv_expr bound;              /* cursor, chunk or time column; column NULL: none */
-    const char *key_column;     /* chunk_by_key: must be a usable key (RV_E_CONFIG_KEY_UNUSABLE) */
+    rv_expr bound;          /* cursor, chunk or time column; column NULL: none */
+    const char *key_column; /* chunk_by_key: must be a usable key (RV_E_CONFIG_KEY_UNUSABLE) */
     const char *const *stored_key; /* key columns chosen by an earlier run; reuse them */
     size_t n_stored_key;
     rv_consistency consistency;
@@ -64,11 +69,11 @@ typedef struct rv_read_spec {
 /* A relation resolved against the live catalog. Lives in the arena given to `resolve`; usable
  * with every rv_source opened on the same database by the same driver. */
 typedef struct rv_relation {
-    rv_schema *schema;      /* result columns after overrides; no meta, no helper columns */
-    const char *engine;     /* "sqlite" */
+    rv_schema *schema;       /* result columns after overrides; no meta, no helper columns */
+    const char *engine;      /* "sqlite" */
     const char *base_schema; /* NULL when unknown or none */
     const char *base_table;  /* the one base table read, when known */
-    rv_key key;             /* paging key; n_columns 0: none */
+    rv_key key;              /* paging key; n_columns 0: none */
     rv_shape shape;
     const char *shape_reason; /* "GROUP at 1:58", "small table", "" */
     bool small;               /* small table: one statement without LIMIT, no WARN */
@@ -103,13 +108,13 @@ typedef struct rv_page_spec {
 } rv_page_spec;
 
 typedef struct rv_page_end {
-    uint64_t rows;     /* received, dropped ones included */
-    uint64_t bytes;    /* of values received */
-    int64_t elapsed_us; /* send to last row, without waits for the builder */
-    bool cut;          /* ended by cut_bytes or cut_us: more may follow */
-    bool limited;      /* ended by limit: more may follow */
-    const rv_datum *last; /* n_order values of the last row (also when dropped); NULL when rows == 0;
-                             valid until the scan is closed */
+    uint64_t rows;        /* received, dropped ones included */
+    uint64_t bytes;       /* of values received */
+    int64_t elapsed_us;   /* send to last row, without waits for the builder */
+    bool cut;             /* ended by cut_bytes or cut_us: more may follow */
+    bool limited;         /* ended by limit: more may follow */
+    const rv_datum *last; /* n_order values of the last row (also when dropped); NULL when rows ==
+                             0; valid until the scan is closed */
 } rv_page_end;
 
 typedef struct rv_source rv_source;
@@ -123,7 +128,7 @@ typedef struct rv_source_opts {
 } rv_source_opts;
 
 typedef struct rv_source_info {
-    const char *identity;   /* server identity fact, or host:port; sqlite: absolute path */
+    const char *identity; /* server identity fact, or host:port; sqlite: absolute path */
     const char *database;
     const char *version;
     const char *connection; /* direct, transaction-pooler, proxysql ... */
@@ -131,7 +136,8 @@ typedef struct rv_source_info {
     bool single_backend_warning; /* a pool of one backend defeats the comparison */
 } rv_source_info;
 
-/* What `check` and `init` ask of a relation; see spec "source-safety" section 11, "cli" section 5. */
+/* What `check` and `init` ask of a relation; see spec "source-safety" section 11, "cli" section 5.
+ */
 typedef struct rv_plan_facts {
     const char *scan_text;    /* "Scan type" line, the engine's own words */
     bool index_used;          /* of the query as written */
@@ -165,7 +171,8 @@ typedef struct rv_source_driver {
     const char *display; /* "Sqlite" as doctor prints it */
 
     /* Connects, sets the session limits, detects poolers. Secrets go to env->secrets. */
-    rv_status (*open)(const rv_env *env, const rv_source_opts *opts, rv_source **out, rv_error *err);
+    rv_status (*open)(const rv_env *env, const rv_source_opts *opts, rv_source **out,
+                      rv_error *err);
     void (*close)(rv_source *s);
     /* Any thread: ends the running statement soon; it then fails with RV_E_INTERRUPTED. */
     void (*interrupt)(rv_source *s);
@@ -174,8 +181,8 @@ typedef struct rv_source_driver {
 
     /* The type probe and the four gates: schema, key, shape. Reads no row of data but what the
      * probe needs (SQLite: typeof of up to 1,000 rows for untyped columns). */
-    rv_status (*resolve)(rv_source *s, const rv_read_spec *spec, rv_arena *arena,
-                         rv_relation **out, rv_error *err);
+    rv_status (*resolve)(rv_source *s, const rv_read_spec *spec, rv_arena *arena, rv_relation **out,
+                         rv_error *err);
     /* DDL guard: the catalog still gives what `resolve` saw; else RV_E_SOURCE_CHANGED. */
     rv_status (*recheck)(rv_source *s, const rv_relation *rel, rv_error *err);
 
@@ -211,7 +218,8 @@ typedef struct rv_source_driver {
     rv_status (*datum_parse)(rv_source *s, const rv_relation *rel, rv_str text, rv_arena *arena,
                              rv_datum *out, rv_error *err);
     /* Epoch days of a DATE or timestamp datum (chunk_by_days). */
-    rv_status (*datum_day)(const rv_relation *rel, const rv_datum *d, int64_t *out_days, rv_error *err);
+    rv_status (*datum_day)(const rv_relation *rel, const rv_datum *d, int64_t *out_days,
+                           rv_error *err);
 
     /* consistency: snapshot. One open read transaction on this connection. */
     rv_status (*snapshot_begin)(rv_source *s, rv_error *err); /* NULL: cannot */
@@ -227,7 +235,7 @@ typedef struct rv_source_driver {
 } rv_source_driver;
 
 extern const rv_source_driver rv_source_sqlite;
-const rv_source_driver *const *rv_source_drivers(void); /* NULL-terminated */
+const rv_source_driver *const *rv_source_drivers(void);  /* NULL-terminated */
 const rv_source_driver *rv_source_for(rv_engine engine); /* NULL: not in this build */
 
 #endif
