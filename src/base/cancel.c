@@ -108,6 +108,8 @@ bool rv_cancel_sleep_us(rv_cancel *c, int64_t us)
 
 int rv_cancel_hook_add(rv_cancel *c, void (*fn)(void *), void *ctx)
 {
+    if (!c)
+        return -1;
     for (int i = 0; i < HOOK_MAX; i++) {
         hook_slot *slot = &c->slots[i];
         int free_state = SLOT_FREE;
