@@ -28,6 +28,93 @@ static json_t *member(const json_t *object, const rv_pq_top *column)
                             column->element->name.len);
 }
 
+/* ---- canonical types ---- */
+
+static bool int_form(rv_type t, const rv_pq_read_leaf *leaf)
+{
+    bool wide = leaf->type == RV_PQ_INT64;
+    switch ((rv_kind)t.kind) {
+    case RV_INT16:
+    case RV_INT32:
+    case RV_DATE:
+        return !wide;
+    case RV_INT64:
+    case RV_UINT64:
+    case RV_TIME:
+    case RV_TIMESTAMP:
+    case RV_TIMESTAMP_TZ:
+    case RV_TIMESTAMP_NS:
+    case RV_TIMESTAMP_TZ_NS:
+        return wide;
+    case RV_DECIMAL:
+        return leaf->precision == t.precision && leaf->scale == t.scale;
+    case RV_BOOL:
+    case RV_FLOAT32:
+    case RV_FLOAT64:
+    case RV_STRING:
+    case RV_BINARY:
+    case RV_JSON:
+    case RV_UUID:
+    case RV_ENUM:
+    case RV_INTERVAL:
+    case RV_LIST:
+        break;
+    }
+    return false;
+}
+
+static bool bytes_form(rv_type t, const rv_pq_read_leaf *leaf)
+{
+    bool variable = leaf->type == RV_PQ_BYTE_ARRAY;
+    if (t.kind == RV_DECIMAL)
+        return leaf->precision == t.precision && leaf->scale == t.scale;
+    if (t.kind == RV_UINT64)
+        return leaf->precision == 20 && leaf->scale == 0;
+    if (t.kind == RV_TIME || t.kind == RV_LIST || rv_type_is_text(t))
+        return variable && leaf->utf8;
+    if (t.kind == RV_UUID)
+        return variable ? leaf->utf8 : leaf->flba == 16;
+    return t.kind == RV_BINARY && variable;
+}
+
+static bool form_fits(rv_type t, const rv_pq_read_leaf *leaf)
+{
+    switch ((rv_pq_type)leaf->type) {
+    case RV_PQ_BOOLEAN:
+        return t.kind == RV_BOOL;
+    case RV_PQ_INT32:
+    case RV_PQ_INT64:
+        return int_form(t, leaf);
+    case RV_PQ_FLOAT:
+        return t.kind == RV_FLOAT32;
+    case RV_PQ_DOUBLE:
+        return t.kind == RV_FLOAT64;
+    case RV_PQ_BYTE_ARRAY:
+    case RV_PQ_FLBA:
+        return bytes_form(t, leaf);
+    case RV_PQ_INT96:
+        break;
+    }
+    return false;
+}
+
+static rv_status check_form(const rv_pq_file *f, const rv_pq_top *top, rv_type t, rv_error *err)
+{
+    const rv_pq_read_leaf *leaf = &f->leaves[top->first_leaf];
+    bool nested = leaf->path_len == 3 && leaf->max_rep == 1 && leaf->max_def == 3;
+    bool flat = leaf->path_len == 1 && leaf->max_rep == 0;
+    if (top->n_leaves == 1 && t.kind == RV_LIST && nested && form_fits(rv_type_elem(t), leaf))
+        return RV_OK;
+    if (top->n_leaves == 1 && flat && form_fits(t, leaf))
+        return RV_OK;
+    char name[RV_TYPE_NAME_SIZE];
+    rv_type_name(t, name);
+    return rv_fail(err, RV_E_CORRUPT,
+                   "column '%s' is %s by rivet.types, which its Parquet type"
+                   " cannot hold",
+                   top->name, name);
+}
+
 static rv_status read_types(const rv_pq_file *f, const json_t *json, rv_type *types, rv_error *err)
 {
     if (json_object_size(json) != f->n_columns)
@@ -38,6 +125,7 @@ static rv_status read_types(const rv_pq_file *f, const json_t *json, rv_type *ty
         if (!name || !rv_type_from_name(rv_str_c(name), &types[i]))
             return rv_fail(err, RV_E_CORRUPT, "rivet.types has no known type for column '%s'",
                            f->columns[i].name);
+        RV_TRY(check_form(f, &f->columns[i], types[i], err));
     }
     return RV_OK;
 }

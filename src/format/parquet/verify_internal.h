@@ -97,7 +97,7 @@ rv_status rv_pq_check_structure(const rv_pq_file *f, rv_error *err) RV_MUST_USE;
 /* ---- rivet-checksum-v1 (level 5) ---- */
 
 typedef struct rv_pq_sum rv_pq_sum;
-/* types: one per top-level column; borrowed, as is the file. */
+/* types: one per top-level column, which can hold it; borrowed, as is the file. */
 rv_status rv_pq_sum_open(const rv_pq_file *f, const rv_type *types, rv_pq_sum **out,
                          rv_error *err) RV_MUST_USE;
 void rv_pq_sum_close(rv_pq_sum *s);
@@ -117,7 +117,7 @@ rv_status rv_pq_sum_result(const rv_pq_sum *s, rv_arena *arena, rv_sums *out,
 /* ---- what the footer says (verify_footer.c) ---- */
 
 /* The canonical types of the top-level columns as rivet.types has them, one per column in the
- * arena; NULL in *out when the key is absent. */
+ * arena, each checked against what the column can hold; NULL in *out when the key is absent. */
 rv_status rv_pq_types_read(const rv_pq_file *f, rv_arena *arena, rv_type **out,
                            rv_error *err) RV_MUST_USE;
 /* Sets has_checksum, checksum_matches and mismatch from out->sums and rivet.checksum. */
