@@ -47,6 +47,6 @@ int main(int argc, char **argv)
         }
     }
     closedir(dir);
-    printf("%u inputs, %u failed\n", count, failed);
+    printf("%u passed, %u failed, 0 skipped\n", count - failed, failed);
     return failed || count == 0;
 }
