@@ -246,6 +246,42 @@ static rv_status add_ranges(const listing *l, const rv_range_rows *ranges, rv_er
     return add_table(l, chunk_columns, CHUNK_COLUMNS, cells, ranges->n, 0, err);
 }
 
+/* One text member, copied. */
+static rv_status member(const listing *l, const json_t *object, const char *key, const char **out,
+                        rv_error *err)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return rv_arena_cstr(l->cli->arena, rv_str_c(text ? text : "-"), out, err);
+}
+
+/* The newest checkpoint, when none is in progress. */
+static rv_status closed_checkpoint(const listing *l, rv_checkpoint_row *out, bool *out_found,
+                                   rv_error *err)
+{
+    rv_buf text = RV_BUF_INIT;
+    json_t *run = NULL;
+    rv_status st;
+    RV_GO(view_json(l, RV_VIEW_CHUNKS, 0, &text, err));
+    run = json_loadb((const char *)text.ptr, text.len, JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL);
+    if (!run) {
+        st = rv_fail_memory(err);
+        goto done;
+    }
+    *out_found = json_is_object(run);
+    if (!*out_found)
+        goto done;
+    *out = (rv_checkpoint_row){.export_name = l->export_name};
+    out->tasks = out->tasks_done = (int64_t)json_array_size(json_object_get(run, "tasks"));
+    RV_GO(member(l, run, "run_id", &out->run_id, err));
+    RV_GO(member(l, run, "plan_hash", &out->plan_hash, err));
+    RV_GO(member(l, run, "status", &out->status, err));
+    RV_GO(member(l, run, "updated_at", &out->updated_at, err));
+done:
+    json_decref(run);
+    rv_buf_free(&text);
+    return st;
+}
+
 static rv_status list_chunks(const listing *l, uint64_t last, rv_error *err)
 {
     rv_arena *a = l->cli->arena;
@@ -256,7 +292,9 @@ static rv_status list_chunks(const listing *l, uint64_t last, rv_error *err)
     (void)last;
     RV_TRY(rv_state_checkpoint_get(l->state, l->export_name, a, &c, &found, err));
     if (!found)
-        return rv_buf_printf(l->out, err, "No chunk checkpoint of export '%s' is in progress.\n",
+        RV_TRY(closed_checkpoint(l, &c, &found, err));
+    if (!found)
+        return rv_buf_printf(l->out, err, "No chunk checkpoint of export '%s' exists.\n",
                              l->export_name);
     RV_TRY(rv_buf_printf(l->out, err,
                          "export:      %s\nrun_id:      %s\nplan_hash:   %s\nstatus:      %s "
@@ -284,7 +322,7 @@ static const listing_kind kinds[] = {
     {RV_CMD_STATE_SHOW, RV_VIEW_POSITIONS, 0, list_show, "No cursor is stored yet.\n"},
     {RV_CMD_STATE_RUNS, RV_VIEW_RUNS, LAST_RUNS, list_runs, "No run is recorded yet.\n"},
     {RV_CMD_STATE_FILES, RV_VIEW_FILES, LAST_FILES, list_files, "No file is recorded yet.\n"},
-    {RV_CMD_STATE_CHUNKS, RV_VIEW_CHUNKS, 0, list_chunks, "No chunk checkpoint is in progress.\n"},
+    {RV_CMD_STATE_CHUNKS, RV_VIEW_CHUNKS, 0, list_chunks, "No chunk checkpoint exists.\n"},
     {RV_CMD_STATE_PROGRESSION, RV_VIEW_PROGRESSION, 0, list_progression,
      "No export has committed anything yet.\n"},
 };

@@ -132,7 +132,7 @@ static rv_status check_known(rv_cli *cli, rv_state *state, const char *name, rv_
     }
     st = rv_fail(err, RV_E_STATE_UNKNOWN, "the state knows no export '%s'; it knows: %.*s", name,
                  n ? (int)names.len : 7, n ? (const char *)names.ptr : "nothing");
-    int best = rv_suggest(rv_str_c(name), known, n);
+    int best = n ? rv_suggest(rv_str_c(name), known, n) : -1;
     if (best >= 0)
         rv_hint(err, "did you mean '%s'? 'rivet state show' lists what is stored", known[best]);
     else
