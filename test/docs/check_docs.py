@@ -17,6 +17,8 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.M)
 FLAG = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|-[a-zA-Z])(?![\w-])")
 TEST = re.compile(r"`(crash_\d\d_[a-z_]+|modes\.[a-z_0-9]+)`")
+PROGRAMS = {"rivet", "/usr/local/bin/rivet", "build/release/rivet"}
+VALUED = {"--lock-wait", "-c", "--config"}
 STOPS = {"|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>>"}
 
 
@@ -75,10 +77,7 @@ def check_config(rivet, text):
         with open(os.path.join(folder, "rivet.yaml"), "w", encoding="utf-8") as f:
             f.write(text)
         code, out = rivet.run("state", "show", "--config", "rivet.yaml", cwd=folder)
-        wanted = [w for w in re.findall(r"query_file: *(\S+)", text)]
-        if code and not wanted:
-            return out.strip()
-    return None
+        return out.strip() if code else None
 
 
 # ---- links ----
@@ -127,7 +126,7 @@ def command_lines(block):
             part, words = words[:end], words[end + 1:]
             while part and re.fullmatch(r"[A-Z_]+=.*", part[0]):
                 part.pop(0)
-            if part and part[0].endswith("rivet") and "/" not in part[0][:-5].replace("/usr/local/bin/", ""):
+            if part and part[0] in PROGRAMS:
                 yield part[1:]
 
 
@@ -136,20 +135,17 @@ def known_flags(text):
 
 
 def split_command(rivet, args):
-    """The words of the command and the flags given; what follows a word that is no command is a value."""
+    """The words of the command and the flags given; words behind the first flag are values."""
     words, flags, at = [], [], 0
     while at < len(args):
-        a = args[at]
-        if a.startswith("-") and len(a) > 1:
-            flags.append(a.partition("=")[0])
-            if a in ("--lock-wait", "-c", "--config"):
-                at += 1
-        elif not flags or not words:
-            if rivet.help(words + [a]) is None or (words and rivet.help(words + [a]) == rivet.help(words)):
-                if not words:
-                    return None, flags
-            else:
-                words.append(a)
+        arg = args[at]
+        if arg.startswith("-") and len(arg) > 1:
+            flags.append(arg.partition("=")[0])
+            at += 1 if arg in VALUED and not words else 0  # a global flag in front of the command
+        elif not words or f"rivet {' '.join(words + [arg])}:" in (rivet.help(words + [arg]) or ""):
+            words.append(arg)
+            if rivet.help(words) is None:
+                return None, flags
         at += 1
     return words, flags
 
@@ -158,7 +154,7 @@ def check_command(rivet, args):
     words, flags = split_command(rivet, args)
     if words is None:
         return f"rivet {' '.join(args)}: no such command"
-    known = known_flags(rivet.help(words) or "")
+    known = known_flags(rivet.help(words))
     for flag in flags:
         if flag not in known:
             return f"rivet {' '.join(args)}: '{' '.join(words)}' has no flag {flag}"
