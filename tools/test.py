@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -82,13 +83,26 @@ def run_units(tally, preset, env, only=None):
                 print(f"   ({jobs[job]} took {took:.0f} s)", flush=True)
 
 
+def third_party():
+    """Parquet files of the format's own test collection, when they lie beside the checkout."""
+    folder = os.path.join(os.path.dirname(ROOT), "shared", "data", "parquet-testing")
+    if "RIVET_PARQUET_TESTING" in os.environ or not os.path.isdir(folder):
+        return {}
+    return {"RIVET_PARQUET_TESTING": folder}
+
+
 SANITIZE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:allocator_may_return_null=1",
             "UBSAN_OPTIONS": "print_stacktrace=1", "TSAN_OPTIONS": "halt_on_error=1"}
 
 
 def suite_unit(tally, opts):
     build("asan")
-    run_units(tally, "asan", SANITIZE)
+    samples = os.path.join(ROOT, "build", "interop")
+    shutil.rmtree(samples, ignore_errors=True)
+    os.makedirs(samples)
+    run_units(tally, "asan", {**SANITIZE, **third_party(), "RV_INTEROP_DIR": samples})
+    out, code, _ = sh(python(), "test/interop/check_parquet.py", samples, timeout=900)
+    tally.add("interop", out, code)
 
 
 def suite_threads(tally, opts):
@@ -118,6 +132,12 @@ def suite_integration(tally, opts):
     tally.add("integration", out, code)
 
 
+def suite_docs(tally, opts):
+    build("release")
+    out, code, _ = sh(python(), "test/docs/check_docs.py", "--rivet", "build/release/rivet")
+    tally.add("docs", out, code)
+
+
 def suite_kill(tally, opts):
     build("release")
     build("dev", "rivet")
@@ -127,7 +147,7 @@ def suite_kill(tally, opts):
     tally.add("kill", out, code)
 
 
-SUITES = {"unit": suite_unit, "integration": suite_integration, "kill": suite_kill,
+SUITES = {"unit": suite_unit, "integration": suite_integration, "kill": suite_kill, "docs": suite_docs,
           "threads": suite_threads, "check": suite_check}
 
 

@@ -187,7 +187,7 @@ def main():
                 print(f"{os.path.basename(path)}: {type(e).__name__}: {e}")
                 failures += 1
             files += 1
-    print(f"{files} files, {failures} failures")
+    print(f"{files - failures} passed, {failures} failed, 0 skipped")
     return 1 if failures or not files else 0
 
 
