@@ -297,7 +297,8 @@ static rv_status encode(run *r, rv_error *err)
         batch.rows = r->rows - row < step ? (uint32_t)(r->rows - row) : step;
         for (size_t i = 0; i < r->n_columns; i++) {
             rv_col *c = &batch.columns[i];
-            fill(c, r->first_kind + (unsigned)(i % r->n_kinds), (unsigned)(i / r->n_kinds), row, batch.rows);
+            fill(c, r->first_kind + (unsigned)(i % r->n_kinds), (unsigned)(i / r->n_kinds), row,
+                 batch.rows);
             unsigned width = rv_layout_width(rv_type_layout(c->type));
             uint32_t present = c->rows - c->nulls;
             raw += width ? (uint64_t)c->rows * width : c->offsets[present] + 4 * (uint64_t)c->rows;

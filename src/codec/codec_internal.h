@@ -27,6 +27,7 @@ typedef struct rv_codec_ops {
 struct rv_codec {
     const rv_codec_ops *ops;
     int level;
+    bool faster; /* zstd: the fast strategy in place of the level's */
     void *encoder;
     void *decoder;
 };

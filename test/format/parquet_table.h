@@ -133,8 +133,9 @@ static inline double pt_double(const pt_spec *s, uint64_t row, uint64_t h)
 
 static inline void pt_text(const pt_spec *s, uint64_t row, uint64_t h, pt_cell *c)
 {
-    static const char *const words[] = {"alpha", "b", "", "gr\xC3\xBC\xC3\x9F", "delta-delta-delta",
-                                        "\xE2\x82\xAC 5", "\xF0\x9F\x8E\x89"};
+    static const char *const words[] = {
+        "alpha",           "b", "", "gr\xC3\xBC\xC3\x9F", "delta-delta-delta", "\xE2\x82\xAC 5",
+        "\xF0\x9F\x8E\x89"};
     int n = 0;
     c->bytes[0] = 0;
     switch (s->pattern) {
@@ -470,8 +471,7 @@ static inline rv_status pt_sink_write(void *self, rv_bytes data, rv_error *err)
 /* Writes the table in batches of `step` rows into out. The sums are invented: the writer passes
  * them on. */
 static inline rv_status pt_write(const pt_table *t, const rv_format_opts *opts, uint32_t step,
-                                 rv_buf *out, rv_file_stats *stats, bool spill_often,
-                                 rv_error *err)
+                                 rv_buf *out, rv_file_stats *stats, bool spill_often, rv_error *err)
 {
     const rv_format_driver *d = &rv_format_parquet;
     rv_sink sink = {out, pt_sink_write};

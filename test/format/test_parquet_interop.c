@@ -18,11 +18,25 @@ static size_t all_types(pt_spec *s)
     size_t n = 0;
     static const pt_pattern patterns[] = {PT_RANDOM,   PT_LOW,     PT_SEQUENCE,
                                           PT_CONSTANT, PT_EXTREME, PT_LONG};
-    static const rv_kind kinds[] = {
-        RV_BOOL, RV_INT16,     RV_INT32,        RV_INT64,        RV_UINT64,          RV_FLOAT32,
-        RV_FLOAT64, RV_DATE,   RV_TIME,         RV_TIMESTAMP,    RV_TIMESTAMP_TZ,
-        RV_TIMESTAMP_NS,       RV_TIMESTAMP_TZ_NS, RV_STRING,    RV_BINARY,          RV_JSON,
-        RV_UUID, RV_ENUM,      RV_INTERVAL};
+    static const rv_kind kinds[] = {RV_BOOL,
+                                    RV_INT16,
+                                    RV_INT32,
+                                    RV_INT64,
+                                    RV_UINT64,
+                                    RV_FLOAT32,
+                                    RV_FLOAT64,
+                                    RV_DATE,
+                                    RV_TIME,
+                                    RV_TIMESTAMP,
+                                    RV_TIMESTAMP_TZ,
+                                    RV_TIMESTAMP_NS,
+                                    RV_TIMESTAMP_TZ_NS,
+                                    RV_STRING,
+                                    RV_BINARY,
+                                    RV_JSON,
+                                    RV_UUID,
+                                    RV_ENUM,
+                                    RV_INTERVAL};
     static const unsigned nulls[] = {0, 30, 200, 100, 3};
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
         for (size_t p = 0; p < 6; p++) {

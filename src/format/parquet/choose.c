@@ -7,6 +7,8 @@
 /* A dictionary costs a page of its own, so it must save at least that. */
 #define DICT_PAGE_OVERHEAD 40u
 #define DICT_PAGES_SERVED 16u
+/* Looking values up costs more than taking differences, so it must save a part of the size. */
+#define DICT_GAIN_PART 16u
 
 typedef struct sample {
     rv_pq_values v;
@@ -46,9 +48,9 @@ static rv_status index_halves(const sample *s, rv_pq_dict *dict, rv_pq_press *pr
     return RV_OK;
 }
 
-/* Bytes of the sample with a dictionary; SIZE_MAX when it cannot have one. A dictionary that a
- * full sample hardly fills any more serves many pages, so each bears a part of it. */
-static rv_status dictionary_size(const sample *s, rv_pq_dict *dict, rv_pq_press *press,
+/* Bytes of the sample with a dictionary; SIZE_MAX when it cannot have one. A dictionary that
+ * hardly grows any more serves the pages to come, so each bears a part of it. */
+static rv_status dictionary_size(const sample *s, rv_pq_dict *dict, rv_pq_press *press, bool more,
                                  size_t *out, rv_error *err)
 {
     bool fits;
@@ -58,7 +60,7 @@ static rv_status dictionary_size(const sample *s, rv_pq_dict *dict, rv_pq_press 
     *out = SIZE_MAX;
     if (fits && dict->n <= s->v.n / 2) {
         size_t entries = rv_pq_dict_plain_bytes(dict, dict->n) + DICT_PAGE_OVERHEAD;
-        if (s->v.n == RV_PQ_SAMPLE_MAX && grown < dict->n / 4)
+        if (more && s->v.n >= RV_PQ_SAMPLE_ENOUGH && grown < dict->n / 4)
             entries /= DICT_PAGES_SERVED;
         *out = entries + s->v.n * rv_pq_dict_width(dict->n) / 8;
     }
@@ -87,7 +89,7 @@ static rv_status compressed_size(const sample *s, const rv_pq_leaf *leaf, rv_pq_
     RV_TRY(rv_pq_encode(encoding, leaf->physical, &part, &press->body, err));
     size_t len = press->body.len;
     if (press->codec)
-        RV_TRY(rv_pq_press_trial(press, rv_buf_bytes(&press->body), &len, err));
+        RV_TRY(rv_pq_press_trial(press, press->codec, rv_buf_bytes(&press->body), &len, err));
     if (len > press->body.len)
         len = press->body.len;
     *out = part.n ? len * s->v.n / part.n : 0;
@@ -157,15 +159,16 @@ static rv_status choose_fallback(const sample *s, const rv_pq_leaf *leaf, rv_enc
 }
 
 rv_status rv_pq_choose(const rv_pq_leaf *leaf, rv_encoding_policy policy, const rv_pq_values *v,
-                       rv_pq_dict *dict, rv_pq_press *press, rv_pq_choice *out, rv_error *err)
+                       bool more, rv_pq_dict *dict, rv_pq_press *press, rv_pq_choice *out,
+                       rv_error *err)
 {
     sample s = take_sample(v);
     size_t with_dictionary, without;
     rv_pq_choice choice = {false, RV_PQ_PLAIN};
     if (leaf->physical != RV_PQ_BOOLEAN) {
         RV_TRY(choose_fallback(&s, leaf, policy, press, &choice.fallback, &without, err));
-        RV_TRY(dictionary_size(&s, dict, press, &with_dictionary, err));
-        choice.dictionary = with_dictionary < without - without / 10;
+        RV_TRY(dictionary_size(&s, dict, press, more, &with_dictionary, err));
+        choice.dictionary = with_dictionary < without - without / DICT_GAIN_PART;
     }
     *out = choice;
     return RV_OK;

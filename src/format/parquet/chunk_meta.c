@@ -82,8 +82,7 @@ static void set_coding(const rv_pq_column *c, coding *k)
         if (n > 0 || e == RV_PQ_RLE || (e == RV_PQ_PLAIN && dictionary))
             k->encodings[k->n_encodings++] = e;
         if (n > 0)
-            k->stats[k->n_stats++] =
-                (rv_pq_encoding_stats){0, RV_PQ_PAGE_DATA, e, (int32_t)n};
+            k->stats[k->n_stats++] = (rv_pq_encoding_stats){0, RV_PQ_PAGE_DATA, e, (int32_t)n};
     }
 }
 
@@ -165,9 +164,8 @@ rv_status rv_pq_chunk_offset_index(const rv_pq_column *c, uint64_t offset, rv_ar
     index.pages.n = n;
     offset += c->chunk.dict_page.size;
     for (size_t i = 0; i < n; i++) {
-        index.pages.items[i] = (rv_pq_page_location){.offset = (int64_t)offset,
-                                                     .size = (int32_t)p[i].stored.size,
-                                                     .first_row = row};
+        index.pages.items[i] = (rv_pq_page_location){
+            .offset = (int64_t)offset, .size = (int32_t)p[i].stored.size, .first_row = row};
         index.unencoded_bytes.items[i] = (int64_t)p[i].unencoded;
         offset += p[i].stored.size;
         row += p[i].rows;

@@ -105,12 +105,14 @@ static rv_status add_levels(const rv_pq_column *c, rv_pq_press *press, rv_error 
     return add_list_levels(&c->slab, press, 0, 2, err);
 }
 
-static rv_status decide(rv_pq_column *c, rv_pq_shop *shop, const rv_pq_values *v, rv_error *err)
+static rv_status decide(rv_pq_column *c, rv_pq_shop *shop, const rv_pq_values *v, bool more,
+                        rv_error *err)
 {
     if (c->decided || v->n == 0 || c->chunk.n_coded[RV_PQ_RLE_DICT] > 0)
         return RV_OK;
-    RV_TRY(rv_pq_choose(&c->leaf, shop->policy, v, &c->dict, &shop->press, &c->choice, err));
-    c->decided = v->n >= RV_PQ_SAMPLE_ENOUGH;
+    RV_TRY(rv_pq_choose(&c->leaf, shop->policy, v, more, &c->dict, &shop->press, &c->choice, err));
+    c->sampled += v->n;
+    c->decided = c->sampled >= RV_PQ_SAMPLE_ENOUGH;
     if (c->decided && !c->choice.dictionary)
         rv_pq_dict_free(&c->dict);
     return RV_OK;
@@ -178,28 +180,50 @@ static bool pays(uint64_t raw, uint64_t stored)
     return stored * 100 <= raw * 97;
 }
 
+/* The faster codec is good enough where it leaves at most a hundredth more. */
+static rv_status try_codecs(rv_pq_column *c, rv_pq_press *press, rv_bytes part, size_t *stored,
+                            rv_error *err)
+{
+    size_t faster;
+    RV_TRY(rv_pq_press_trial(press, press->codec, part, stored, err));
+    if (!press->faster)
+        return RV_OK;
+    RV_TRY(rv_pq_press_trial(press, press->faster, part, &faster, err));
+    c->faster = faster <= *stored + *stored / 100;
+    return RV_OK;
+}
+
 /* Is compressing worth it? The group before the last knows, if it was compressed; otherwise a
- * part of the first page is tried, with the dictionary, which shares the codec. Once a whole
- * chunk has shown that it is not, the trial is not believed again. */
+ * part of the first page is tried, with the dictionary, which shares the codec, but ever more
+ * seldom. Once a whole chunk has shown that it is not, the trial is not believed again. */
 static rv_status decide_codec(rv_pq_column *c, rv_pq_press *press, rv_bytes part, rv_error *err)
 {
+    bool again = c->groups < 2 || (c->groups & (c->groups - 1)) == 0; /* 2, 4, 8, ... */
     c->chunk.compressed = c->compressed_before[c->groups & 1];
-    if (!press->codec || c->codec_over || c->chunk.compressed)
+    if (!press->codec || c->codec_over || c->chunk.compressed || !again)
         return RV_OK;
     if (c->groups >= 2)
         part.len = min_size(part.len, TRIAL_AGAIN_BYTES);
     size_t raw = part.len, stored;
-    RV_TRY(rv_pq_press_trial(press, part, &stored, err));
+    RV_TRY(try_codecs(c, press, part, &stored, err));
     if (c->chunk.dict_n > 0) {
         size_t entries_len;
         rv_buf_clear(&press->entries);
         RV_TRY(rv_pq_dict_plain(&c->dict, c->chunk.dict_n, &press->entries, err));
-        RV_TRY(rv_pq_press_trial(press, rv_buf_bytes(&press->entries), &entries_len, err));
+        RV_TRY(rv_pq_press_trial(press, press->codec, rv_buf_bytes(&press->entries), &entries_len,
+                                 err));
         raw += press->entries.len;
         stored += entries_len;
     }
     c->chunk.compressed = pays(raw, stored);
     return RV_OK;
+}
+
+static rv_codec *codec_of(const rv_pq_column *c, const rv_pq_press *press)
+{
+    if (!c->chunk.compressed)
+        return NULL;
+    return c->faster ? press->faster : press->codec;
 }
 
 static void count_levels(const rv_pq_slab *slab, rv_pq_page_rec *rec)
@@ -210,24 +234,19 @@ static void count_levels(const rv_pq_slab *slab, rv_pq_page_rec *rec)
     }
 }
 
-static rv_status record_bounds(rv_pq_column *c, const rv_pq_values *v, rv_pq_page_rec *rec,
-                               rv_error *err)
+static rv_status record_bounds(rv_pq_column *c, rv_pq_bounds *b, const rv_pq_values *v,
+                               rv_pq_page_rec *rec, rv_error *err)
 {
-    rv_pq_bounds b = {.any = false};
-    rv_status st = RV_OK;
-    RV_GO(rv_pq_bounds_of(c->leaf.order, c->leaf.text, v, &b, err));
-    RV_GO(rv_pq_bounds_widen(c->leaf.order, &c->chunk.total, &b, err));
-    rec->nans = b.nans;
-    c->chunk.no_index |= b.endless || (v->n > 0 && !b.any);
-    if (b.any) {
-        rec->min_len = (uint32_t)b.min.len;
-        rec->max_len = (uint32_t)b.max.len;
-        RV_GO(rv_buf_add(&c->chunk.bounds, b.min.ptr, b.min.len, err));
-        RV_GO(rv_buf_add(&c->chunk.bounds, b.max.ptr, b.max.len, err));
-    }
-done:
-    rv_pq_bounds_free(&b);
-    return st;
+    RV_TRY(rv_pq_bounds_of(c->leaf.order, c->leaf.text, v, b, err));
+    RV_TRY(rv_pq_bounds_widen(c->leaf.order, &c->chunk.total, b, err));
+    rec->nans = b->nans;
+    c->chunk.no_index |= b->endless || (v->n > 0 && !b->any);
+    if (!b->any)
+        return RV_OK;
+    rec->min_len = (uint32_t)b->min.len;
+    rec->max_len = (uint32_t)b->max.len;
+    RV_TRY(rv_buf_add(&c->chunk.bounds, b->min.ptr, b->min.len, err));
+    return rv_buf_add(&c->chunk.bounds, b->max.ptr, b->max.len, err);
 }
 
 static rv_status store_page(rv_pq_column *c, rv_pq_shop *shop, rv_pq_encoding encoding,
@@ -240,7 +259,7 @@ static rv_status store_page(rv_pq_column *c, rv_pq_shop *shop, rv_pq_encoding en
     header.data.rep_encoding = RV_PQ_RLE;
     if (rv_pq_chunk_n_pages(&c->chunk) == 0)
         RV_TRY(decide_codec(c, &shop->press, body, err));
-    RV_TRY(rv_pq_page_store(&shop->press, &header, body, c->chunk.compressed, shop->log,
+    RV_TRY(rv_pq_page_store(&shop->press, &header, body, codec_of(c, &shop->press), shop->log,
                             &rec->stored, err));
     c->chunk.n_coded[encoding]++;
     c->chunk.raw_bytes += rec->stored.raw_size;
@@ -251,18 +270,19 @@ static rv_status store_page(rv_pq_column *c, rv_pq_shop *shop, rv_pq_encoding en
     return RV_OK;
 }
 
-static rv_status seal(rv_pq_column *c, rv_pq_shop *shop, rv_error *err)
+/* `more`: rows follow in this chunk. */
+static rv_status seal(rv_pq_column *c, rv_pq_shop *shop, bool more, rv_error *err)
 {
     rv_pq_values v = rv_pq_slab_values(c);
     rv_pq_encoding encoding;
     rv_bytes body;
     uint32_t entries = rv_pq_slab_entries(c);
     rv_pq_page_rec rec = {.rows = c->slab.rows, .nulls = entries - v.n, .null_page = v.n == 0};
-    RV_TRY(decide(c, shop, &v, err));
+    RV_TRY(decide(c, shop, &v, more, err));
     rv_buf_clear(&shop->press.body);
     RV_TRY(add_levels(c, &shop->press, err));
     RV_TRY(add_values(c, &shop->press, &v, &encoding, &body, err));
-    RV_TRY(record_bounds(c, &v, &rec, err));
+    RV_TRY(record_bounds(c, &shop->bounds, &v, &rec, err));
     count_levels(&c->slab, &rec);
     if (c->leaf.width == 0)
         rec.unencoded = c->slab.plain - 4 * (uint64_t)v.n;
@@ -284,7 +304,7 @@ static rv_status append_flat(rv_pq_column *c, rv_pq_shop *shop, rv_pq_rows *rows
         bool full = false;
         RV_TRY(rv_pq_slab_take(c, &shop->plan, rows, &full, err));
         if (full)
-            RV_TRY(seal(c, shop, err));
+            RV_TRY(seal(c, shop, true, err));
     }
     return RV_OK;
 }
@@ -299,7 +319,7 @@ static rv_status append_lists(rv_pq_column *c, rv_pq_shop *shop, rv_pq_rows *row
         bool full = false;
         RV_TRY(rv_pq_slab_take_list(c, shop, rows, &full, err));
         if (full)
-            RV_TRY(seal(c, shop, err));
+            RV_TRY(seal(c, shop, true, err));
     }
     return RV_OK;
 }
@@ -324,7 +344,7 @@ static rv_status store_dictionary(rv_pq_column *c, rv_pq_shop *shop, rv_error *e
     rv_buf_clear(&shop->press.body);
     RV_TRY(rv_pq_dict_plain(&c->dict, c->chunk.dict_n, &shop->press.body, err));
     RV_TRY(rv_pq_page_store(&shop->press, &header, rv_buf_bytes(&shop->press.body),
-                            c->chunk.compressed, shop->log, &c->chunk.dict_page, err));
+                            codec_of(c, &shop->press), shop->log, &c->chunk.dict_page, err));
     c->chunk.raw_bytes += c->chunk.dict_page.raw_size;
     c->chunk.stored_bytes += c->chunk.dict_page.size;
     return RV_OK;
@@ -333,7 +353,7 @@ static rv_status store_dictionary(rv_pq_column *c, rv_pq_shop *shop, rv_error *e
 rv_status rv_pq_column_finish(rv_pq_column *c, rv_pq_shop *shop, rv_error *err)
 {
     if (c->slab.rows > 0)
-        RV_TRY(seal(c, shop, err));
+        RV_TRY(seal(c, shop, false, err));
     if (c->chunk.n_coded[RV_PQ_RLE_DICT] > 0)
         RV_TRY(store_dictionary(c, shop, err));
     return RV_OK;

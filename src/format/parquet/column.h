@@ -38,21 +38,21 @@ typedef struct rv_pq_page_rec {
     uint32_t min_len, max_len;
     bool null_page;
     uint64_t nulls, nans;
-    uint64_t unencoded; /* bytes of strings */
+    uint64_t unencoded;      /* bytes of strings */
     uint32_t rep[2], def[4]; /* lists: how many levels of each value */
 } rv_pq_page_rec;
 
 /* What the open row group holds of the column. */
 typedef struct rv_pq_chunk {
-    rv_buf pages;  /* rv_pq_page_rec */
+    rv_buf pages; /* rv_pq_page_rec */
     rv_buf bounds;
     rv_pq_bounds total;
     bool compressed;
-    bool no_index; /* a page has values but no bounds */
+    bool no_index;                   /* a page has values but no bounds */
     uint32_t n_coded[RV_PQ_ALP + 1]; /* data pages by encoding */
     uint32_t dict_n;                 /* entries the sealed pages use */
     rv_pq_stored dict_page;
-    uint64_t entries; /* values with nulls: levels */
+    uint64_t entries;                 /* values with nulls: levels */
     uint64_t raw_bytes, stored_bytes; /* of all pages, headers included */
 } rv_pq_chunk;
 
@@ -62,15 +62,17 @@ typedef struct rv_pq_column {
     rv_pq_slab slab;
     rv_pq_dict dict;
     rv_pq_choice choice;
+    uint64_t sampled; /* values choices were made from */
     bool decided;
-    bool dict_over;      /* abandoned for the rest of the file */
-    uint32_t page_rows;  /* rows at which the open page ends at the latest */
+    bool dict_over;     /* abandoned for the rest of the file */
+    uint32_t page_rows; /* rows at which the open page ends at the latest */
     rv_pq_chunk chunk;
-    uint64_t groups;     /* row groups finished */
-    bool compressed_before[2];        /* the last two groups, by parity: it paid */
-    bool codec_over;                  /* compressing a whole chunk did not pay */
-    uint64_t in_bytes, out_bytes;     /* slab bytes in, page bytes out, of all sealed pages */
-    uint32_t present_upto; /* cursor of the batch being appended: present values before it */
+    uint64_t groups;              /* row groups finished */
+    bool compressed_before[2];    /* the last two groups, by parity: it paid */
+    bool codec_over;              /* compressing a whole chunk did not pay */
+    bool faster;                  /* the faster codec does as well */
+    uint64_t in_bytes, out_bytes; /* slab bytes in, page bytes out, of all sealed pages */
+    uint32_t present_upto;        /* cursor of the batch being appended: present values before it */
 } rv_pq_column;
 
 /* What sealing a page needs besides the column. */
@@ -80,6 +82,7 @@ typedef struct rv_pq_shop {
     rv_pq_press press;
     rv_pq_log *log;
     rv_pq_scratch scratch;
+    rv_pq_bounds bounds; /* of the page being sealed */
 } rv_pq_shop;
 
 void rv_pq_column_init(rv_pq_column *c, const rv_pq_leaf *leaf, const char *name,

@@ -136,9 +136,9 @@ static rv_status make_schema(const rv_pq_footer_spec *spec, rv_arena *arena, rv_
 typedef struct cursor {
     rv_pq_ledger *ledger;
     rv_pq_out *out;
-    uint64_t at;                          /* in ledger->chunks */
-    uint64_t column_index, offset_index;  /* in the file: of the next chunk */
-    rv_buf meta, text;                    /* text: serialised, not yet written */
+    uint64_t at;                         /* in ledger->chunks */
+    uint64_t column_index, offset_index; /* in the file: of the next chunk */
+    rv_buf meta, text;                   /* text: serialised, not yet written */
 } cursor;
 
 static rv_status flush(cursor *c, size_t beyond, rv_error *err)
@@ -157,7 +157,8 @@ static rv_status put_chunk(cursor *c, rv_error *err)
     RV_TRY(rv_pq_log_read(&c->ledger->chunks, c->at, &head, sizeof head, err));
     rv_buf_clear(&c->meta);
     RV_TRY(rv_buf_reserve(&c->meta, head.meta_len, err));
-    RV_TRY(rv_pq_log_read(&c->ledger->chunks, c->at + sizeof head, c->meta.ptr, head.meta_len, err));
+    RV_TRY(
+        rv_pq_log_read(&c->ledger->chunks, c->at + sizeof head, c->meta.ptr, head.meta_len, err));
     chunk.meta = (rv_bytes){c->meta.ptr, head.meta_len};
     c->at += sizeof head + head.meta_len;
     if (head.column_index_len > 0) {
@@ -177,8 +178,8 @@ static rv_status put_chunk(cursor *c, rv_error *err)
 static rv_status put_group(cursor *c, uint64_t index, size_t n_columns, rv_error *err)
 {
     rv_pq_group_tail tail;
-    rv_pq_row_group group = {.has = RV_HAS(RV_PQ_GROUP_FILE_OFFSET) |
-                                    RV_HAS(RV_PQ_GROUP_COMPRESSED)};
+    rv_pq_row_group group = {.has =
+                                 RV_HAS(RV_PQ_GROUP_FILE_OFFSET) | RV_HAS(RV_PQ_GROUP_COMPRESSED)};
     RV_TRY(rv_pq_row_group_begin(n_columns, &c->text, err));
     for (size_t i = 0; i < n_columns; i++) {
         RV_TRY(put_chunk(c, err));
@@ -197,8 +198,7 @@ static rv_status put_group(cursor *c, uint64_t index, size_t n_columns, rv_error
     return rv_pq_row_group_end(&group, &c->text, err);
 }
 
-static rv_status put_footer(cursor *c, const rv_pq_file_meta *file, size_t n_columns,
-                            rv_error *err)
+static rv_status put_footer(cursor *c, const rv_pq_file_meta *file, size_t n_columns, rv_error *err)
 {
     uint64_t start = c->out->offset;
     RV_TRY(rv_pq_footer_begin(file, c->ledger->groups, &c->text, err));

@@ -17,9 +17,9 @@ typedef enum rv_pq_convert {
 } rv_pq_convert;
 
 typedef struct rv_pq_leaf {
-    rv_type type;    /* of the column, or of a list's elements */
-    bool is_list;    /* written as a LIST (a list rendered as text is not) */
-    bool text;       /* UTF-8: bounds are cut at code points */
+    rv_type type;      /* of the column, or of a list's elements */
+    bool is_list;      /* written as a LIST (a list rendered as text is not) */
+    bool text;         /* UTF-8: bounds are cut at code points */
     bool legacy_stats; /* old min/max beside the new: compatible, signed */
     rv_pq_convert convert;
     rv_pq_type physical;

@@ -30,8 +30,8 @@
     uint64_t acc = 0;                                                                              \
     STEP16(0u, (w));                                                                               \
     STEP16(16u, (w));                                                                              \
-    if ((w) & 1u)                                                                                  \
-        rv_pq_store32(out + 8u * (((w)*32u) / 64u), (uint32_t)acc)
+    if ((w)&1u)                                                                                    \
+    rv_pq_store32(out + 8u * (((w)*32u) / 64u), (uint32_t)acc)
 
 #define KERNEL32(w)                                                                                \
     static void pack32_##w(const uint32_t *in, uint8_t *out)                                       \

@@ -32,15 +32,22 @@ rv_status rv_pq_press_open(rv_codec_id codec, int level, rv_pq_press *out, rv_er
     if (codec != RV_CODEC_NONE && p.codec_id == RV_PQ_UNCOMPRESSED)
         return rv_fail(err, RV_E_FORMAT_UNSUPPORTED, "codec %s cannot be written",
                        rv_codec_name(codec));
-    if (p.codec_id != RV_PQ_UNCOMPRESSED)
-        RV_TRY(rv_codec_open(codec, level, &p.codec, err));
+    rv_status st = RV_OK;
+    if (p.codec_id != RV_PQ_UNCOMPRESSED) {
+        RV_GO(rv_codec_open(codec, level, &p.codec, err));
+        RV_GO(rv_codec_open_faster(codec, level, &p.faster, err));
+    }
     *out = p;
     return RV_OK;
+done:
+    rv_codec_close(p.codec);
+    return st;
 }
 
 void rv_pq_press_close(rv_pq_press *p)
 {
     rv_codec_close(p->codec);
+    rv_codec_close(p->faster);
     rv_buf_free(&p->body);
     rv_buf_free(&p->packed);
     rv_buf_free(&p->header);
@@ -135,30 +142,31 @@ rv_status rv_pq_press_u16(rv_pq_press *p, size_t n, uint16_t **out, rv_error *er
     return RV_OK;
 }
 
-static rv_status compress(rv_pq_press *p, rv_bytes raw, rv_error *err)
+static rv_status compress(rv_pq_press *p, rv_codec *codec, rv_bytes raw, rv_error *err)
 {
-    size_t bound = rv_codec_bound(p->codec, raw.len);
+    size_t bound = rv_codec_bound(codec, raw.len);
     rv_buf_clear(&p->packed);
     RV_TRY(rv_buf_reserve(&p->packed, bound, err));
-    return rv_codec_compress(p->codec, raw, p->packed.ptr, bound, &p->packed.len, err);
+    return rv_codec_compress(codec, raw, p->packed.ptr, bound, &p->packed.len, err);
 }
 
-rv_status rv_pq_press_trial(rv_pq_press *p, rv_bytes raw, size_t *out_len, rv_error *err)
+rv_status rv_pq_press_trial(rv_pq_press *p, rv_codec *codec, rv_bytes raw, size_t *out_len,
+                            rv_error *err)
 {
-    RV_TRY(compress(p, raw, err));
+    RV_TRY(compress(p, codec, raw, err));
     *out_len = p->packed.len;
     return RV_OK;
 }
 
 rv_status rv_pq_page_store(rv_pq_press *p, rv_pq_page_header *header, rv_bytes body,
-                           bool compress_it, rv_pq_log *log, rv_pq_stored *out, rv_error *err)
+                           rv_codec *codec, rv_pq_log *log, rv_pq_stored *out, rv_error *err)
 {
     if (body.len > INT32_MAX / 2)
         return rv_fail(err, RV_E_VALUE_TOO_LARGE, "a page of %zu bytes cannot be written",
                        body.len);
     rv_bytes stored = body;
-    if (compress_it) {
-        RV_TRY(compress(p, body, err));
+    if (codec) {
+        RV_TRY(compress(p, codec, body, err));
         stored = rv_buf_bytes(&p->packed);
     }
     header->uncompressed = (int32_t)body.len;

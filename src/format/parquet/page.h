@@ -11,10 +11,11 @@
 #include "format/parquet/stats.h"
 
 typedef struct rv_pq_press {
-    rv_codec *codec; /* NULL: nothing is compressed */
+    rv_codec *codec;  /* NULL: nothing is compressed */
+    rv_codec *faster; /* the same format, tried beside it; NULL: none */
     rv_pq_codec codec_id;
-    rv_buf body;    /* of the page being made */
-    rv_buf packed;  /* its compressed form */
+    rv_buf body;   /* of the page being made */
+    rv_buf packed; /* its compressed form */
     rv_buf header;
     rv_buf indexes; /* u16 scratch: dictionary indexes, levels */
     rv_buf entries; /* dictionary on trial */
@@ -32,16 +33,18 @@ rv_status rv_pq_encode(rv_pq_encoding encoding, rv_pq_type physical, const rv_pq
 /* Room for n u16 in press->indexes. */
 rv_status rv_pq_press_u16(rv_pq_press *p, size_t n, uint16_t **out, rv_error *err) RV_MUST_USE;
 /* Size of `raw` after compression, for decisions. */
-rv_status rv_pq_press_trial(rv_pq_press *p, rv_bytes raw, size_t *out_len,
+rv_status rv_pq_press_trial(rv_pq_press *p, rv_codec *codec, rv_bytes raw, size_t *out_len,
                             rv_error *err) RV_MUST_USE;
 
 typedef struct rv_pq_stored {
-    uint64_t at;         /* in the log */
-    uint32_t size;       /* header and body */
-    uint32_t raw_size;   /* header and body before compression */
+    uint64_t at;       /* in the log */
+    uint32_t size;     /* header and body */
+    uint32_t raw_size; /* header and body before compression */
 } rv_pq_stored;
-/* Completes the header (sizes, CRC), appends header and body to the log. */
-rv_status rv_pq_page_store(rv_pq_press *p, rv_pq_page_header *header, rv_bytes body, bool compress,
-                           rv_pq_log *log, rv_pq_stored *out, rv_error *err) RV_MUST_USE;
+/* Compresses the body by `codec` (NULL: stores it as it is), completes the header (sizes, CRC),
+ * appends both to the log. */
+rv_status rv_pq_page_store(rv_pq_press *p, rv_pq_page_header *header, rv_bytes body,
+                           rv_codec *codec, rv_pq_log *log, rv_pq_stored *out,
+                           rv_error *err) RV_MUST_USE;
 
 #endif

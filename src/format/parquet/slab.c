@@ -197,8 +197,8 @@ rv_status rv_pq_slab_take_list(rv_pq_column *c, rv_pq_shop *shop, rv_pq_rows *r,
             r->present--;
         }
         if (present > 0)
-            RV_TRY(rv_pq_leaf_span(&c->leaf, child, before, present, &shop->scratch, &r->span,
-                                   err));
+            RV_TRY(
+                rv_pq_leaf_span(&c->leaf, child, before, present, &shop->scratch, &r->span, err));
         RV_TRY(add_values(c, &r->span, present, err));
         c->present_upto += present;
         c->slab.rows++;

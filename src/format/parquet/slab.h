@@ -8,9 +8,9 @@
 /* Rows of a batch that are about to be appended. */
 typedef struct rv_pq_rows {
     const rv_col *col;
-    uint32_t from, n;   /* rows */
-    uint32_t present;   /* present values among them */
-    rv_pq_span span;    /* those values; lists: not used */
+    uint32_t from, n; /* rows */
+    uint32_t present; /* present values among them */
+    rv_pq_span span;  /* those values; lists: not used */
 } rv_pq_rows;
 
 /* Moves as many rows as the open page still takes (at least one) from *rows into the slab.

@@ -243,8 +243,7 @@ static int cmp_equal_prefix(rv_bytes a, rv_bytes b)
     return rv_pq_bound_cmp(RV_PQ_ORDER_BYTES, a, b);
 }
 
-static rv_status bounds_strings(const rv_pq_values *v, bool text, rv_pq_bounds *out,
-                                rv_error *err)
+static rv_status bounds_strings(const rv_pq_values *v, bool text, rv_pq_bounds *out, rv_error *err)
 {
     const uint8_t *at = v->bytes;
     rv_bytes min = {at, v->lengths[0]}, max = min;
@@ -352,9 +351,8 @@ int rv_pq_bound_cmp(rv_pq_order order, rv_bytes a, rv_bytes b)
 static rv_status widen_min(rv_pq_order order, rv_pq_bounds *into, const rv_pq_bounds *more,
                            rv_error *err)
 {
-    int c = into->any
-                ? rv_pq_bound_cmp(order, rv_buf_bytes(&more->min), rv_buf_bytes(&into->min))
-                : -1;
+    int c =
+        into->any ? rv_pq_bound_cmp(order, rv_buf_bytes(&more->min), rv_buf_bytes(&into->min)) : -1;
     if (c > 0)
         return RV_OK;
     into->min_exact = more->min_exact || (c == 0 && into->min_exact);
@@ -366,9 +364,8 @@ static rv_status widen_max(rv_pq_order order, rv_pq_bounds *into, const rv_pq_bo
 {
     if (into->any && !into->has_max)
         return RV_OK;
-    int c = into->any
-                ? rv_pq_bound_cmp(order, rv_buf_bytes(&more->max), rv_buf_bytes(&into->max))
-                : 1;
+    int c =
+        into->any ? rv_pq_bound_cmp(order, rv_buf_bytes(&more->max), rv_buf_bytes(&into->max)) : 1;
     if (more->has_max && c < 0)
         return RV_OK;
     into->max_exact = more->max_exact || (c == 0 && into->max_exact);

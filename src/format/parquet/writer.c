@@ -28,9 +28,9 @@ struct rv_pq_writer {
     rv_pq_log pages;
     rv_pq_out out;
     rv_pq_ledger ledger;
-    uint64_t group_rows; /* in the open group */
+    uint64_t group_rows;   /* in the open group */
     uint64_t pages_before; /* of finished groups */
-    uint64_t estimate;   /* the largest so far, of the rows where limits are tested */
+    uint64_t estimate;     /* the largest so far, of the rows where limits are tested */
 };
 
 rv_status rv_pq_writer_check(const rv_schema *schema, const rv_format_opts *opts, rv_error *err)
@@ -157,7 +157,8 @@ static bool group_is_full(const rv_pq_writer *w)
 static rv_status end_group(rv_pq_writer *w, rv_error *err)
 {
     for (size_t i = 0; i < w->n_columns; i++)
-        w->pages_before += rv_pq_chunk_n_pages(&w->columns[i].chunk) + (w->columns[i].slab.rows > 0);
+        w->pages_before +=
+            rv_pq_chunk_n_pages(&w->columns[i].chunk) + (w->columns[i].slab.rows > 0);
     RV_TRY(rv_pq_group_write(w->columns, w->n_columns, w->group_rows, &w->shop, &w->out, &w->ledger,
                              err));
     w->group_rows = 0;
@@ -181,8 +182,8 @@ rv_status rv_pq_writer_write(rv_pq_writer *w, const rv_batch *batch, rv_error *e
     uint32_t from = 0;
     while (from < batch->rows) {
         uint64_t to_test = TEST_ROWS - w->group_rows % TEST_ROWS;
-        uint64_t step = min_u64(min_u64(to_test, w->limits.rows - w->group_rows),
-                                batch->rows - from);
+        uint64_t step =
+            min_u64(min_u64(to_test, w->limits.rows - w->group_rows), batch->rows - from);
         for (size_t i = 0; i < w->n_columns; i++)
             RV_TRY(append_column(w, i, batch, from, (uint32_t)step, err));
         from += (uint32_t)step;
@@ -229,6 +230,7 @@ void rv_pq_writer_close(rv_pq_writer *w)
     rv_free(w->columns);
     rv_pq_press_close(&w->shop.press);
     rv_pq_scratch_free(&w->shop.scratch);
+    rv_pq_bounds_free(&w->shop.bounds);
     rv_pq_log_free(&w->pages);
     rv_pq_ledger_free(&w->ledger);
     rv_free(w);
