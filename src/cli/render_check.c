@@ -49,7 +49,8 @@ static rv_status add_verdict(const rv_check_report *r, rv_buf *out, rv_error *er
     RV_TRY(add_text(out, "Memory:", r->memory, err));
     RV_TRY(add_text(out, "Verdict:", r->verdict, err));
     RV_TRY(add_text(out, "Recommended:", r->recommended, err));
-    RV_TRY(add_text(out, "Parallelism:", r->parallelism, err));
+    bool advised = r->parallelism && strncmp(r->parallelism, "parallel: ", 10) == 0;
+    RV_TRY(add_text(out, advised ? "Recommended:" : "Parallelism:", r->parallelism, err));
     for (size_t i = 0; i < r->n_warnings; i++)
         RV_TRY(rv_buf_printf(out, err, "  %-14s[%s] %s\n", "Warning:", r->warnings[i].severity,
                              r->warnings[i].message));

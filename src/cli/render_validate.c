@@ -50,6 +50,12 @@ rv_status rv_render_validate(const rv_validate_report *r, rv_buf *out, rv_error 
     return RV_OK;
 }
 
+/* These kinds always carry part_id, path, expected and actual, null where unknown. */
+static bool is_of_a_part(const char *kind)
+{
+    return strncmp(kind, "part_", 5) == 0 || strcmp(kind, "value_checksum_mismatch") == 0;
+}
+
 static void json_failure(rv_json *j, const rv_failure *f)
 {
     char code[96] = "RIVET_VALIDATE_";
@@ -61,14 +67,16 @@ static void json_failure(rv_json *j, const rv_failure *f)
     rv_json_kstr(j, "kind", f->kind);
     rv_json_kstr(j, "code", code);
     rv_json_kstr(j, "message", f->message);
-    if (f->part_id >= 0)
-        rv_json_ki64(j, "part_id", f->part_id);
-    if (f->path)
+    if (is_of_a_part(f->kind)) {
+        rv_json_key(j, "part_id");
+        if (f->part_id >= 0)
+            rv_json_i64(j, f->part_id);
+        else
+            rv_json_null(j);
         rv_json_kstr(j, "path", f->path);
-    if (f->expected)
         rv_json_kstr(j, "expected", f->expected);
-    if (f->actual)
         rv_json_kstr(j, "actual", f->actual);
+    }
     if (f->key)
         rv_json_kstr(j, "key", f->key);
     if (f->size_bytes >= 0)
@@ -130,10 +138,13 @@ rv_status rv_render_validate_json(const rv_validate_report *reports, size_t n, r
     rv_json_array_end(&j);
     rv_json_key(&j, "warnings");
     rv_json_array(&j);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (reports[i].warning)
+            RV_TRY(json_text(&j, reports[i].export_name, reports[i].warning, err));
         for (size_t k = 0; k < reports[i].n_failures; k++)
             if (!reports[i].failures[k].fatal)
                 RV_TRY(json_text(&j, reports[i].export_name, reports[i].failures[k].message, err));
+    }
     rv_json_array_end(&j);
     rv_json_key(&j, "errors");
     rv_json_array(&j);

@@ -171,8 +171,9 @@ typedef struct rv_validate_report {
     int64_t parts_missing, parts_size_mismatch;
     rv_failure *failures;
     size_t n_failures;
-    const char *depth; /* light sample full */
-    rv_error error;    /* destination unreachable ...; code RV_OK: none */
+    const char *depth;   /* light sample full */
+    const char *warning; /* the marker is another export's; NULL: none */
+    rv_error error;      /* destination unreachable ...; code RV_OK: none */
 } rv_validate_report;
 typedef enum rv_depth { RV_DEPTH_LIGHT, RV_DEPTH_SAMPLE, RV_DEPTH_FULL } rv_depth;
 typedef struct rv_validate_opts {

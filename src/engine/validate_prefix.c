@@ -272,8 +272,9 @@ static rv_status judge_marker(rv_validating *v, rv_str text, rv_error *err)
                     "_SUCCESS does not hold xxh3: and 16 hexadecimal digits", NULL, err);
     const rv_seen_manifest *s = marked(v, text);
     if (s && s->parsed && !s->mine) {
-        RV_LOG_WARN(v->env, "export '%s': _SUCCESS at %s is of export '%s'", v->x->name, r->prefix,
-                    s->m.export_name);
+        RV_TRY(rv_arena_printf(v->arena, &r->warning, err, "_SUCCESS at %s is of export '%s'",
+                               r->prefix, s->m.export_name));
+        RV_LOG_WARN(v->env, "export '%s': %s", v->x->name, r->warning);
         r->success_marker_consistent = true;
         return RV_OK;
     }
