@@ -43,7 +43,7 @@ void rv_pq_column_init(rv_pq_column *c, const rv_pq_leaf *leaf, const char *name
 {
     *c = (rv_pq_column){.leaf = *leaf, .name = name};
     rv_pq_dict_init(&c->dict, leaf->width, plan->dict_bytes);
-    c->slab.head = leaf->width ? 0 : plan->string_bytes / 16;
+    c->slab.head = (leaf->width ? plan->fixed_bytes : plan->string_bytes) / 16 & ~(size_t)63;
     c->page_rows = rows_of_page(c, plan);
 }
 
@@ -139,23 +139,26 @@ static rv_status add_indexes(rv_pq_column *c, rv_pq_press *press, const rv_pq_va
     return RV_OK;
 }
 
-/* The strings of a DLBA page lie in the slab already; what precedes them goes before them. */
-static rv_status join_strings(rv_pq_column *c, rv_pq_press *press, const rv_pq_values *v,
-                              rv_bytes *body, rv_error *err)
+/* Values that are stored as they lie in the slab; what precedes them goes before them. */
+static rv_status join_values(rv_pq_slab *slab, rv_pq_press *press, rv_bytes *body, rv_error *err)
 {
-    rv_pq_strings s = {v->bytes, v->lengths, v->n};
-    rv_pq_slab *slab = &c->slab;
-    RV_TRY(rv_pq_dlba_lengths(&s, &press->body, err));
     size_t before = press->body.len, bytes = slab->values.len - slab->head;
     if (before > slab->head) {
-        RV_TRY(rv_buf_add(&press->body, v->bytes, bytes, err));
+        RV_TRY(rv_buf_add(&press->body, slab->values.ptr + slab->head, bytes, err));
         *body = rv_buf_bytes(&press->body);
         return RV_OK;
     }
     uint8_t *start = slab->values.ptr + slab->head - before;
-    memcpy(start, press->body.ptr, before);
+    if (before > 0)
+        memcpy(start, press->body.ptr, before);
     *body = (rv_bytes){start, before + bytes};
     return RV_OK;
+}
+
+static bool lie_as_stored(const rv_pq_column *c, rv_pq_encoding encoding)
+{
+    return encoding == RV_PQ_DLBA ||
+           (encoding == RV_PQ_PLAIN && c->leaf.width > 0 && c->leaf.physical != RV_PQ_BOOLEAN);
 }
 
 /* Appends the values to the levels in press->body; *body is the whole page. */
@@ -167,8 +170,12 @@ static rv_status add_values(rv_pq_column *c, rv_pq_press *press, const rv_pq_val
     if (c->choice.dictionary && !c->dict_over && (v->n > 0 || c->chunk.n_coded[RV_PQ_RLE_DICT] > 0))
         RV_TRY(add_indexes(c, press, v, &done, err));
     *encoding = done ? RV_PQ_RLE_DICT : c->choice.fallback;
-    if (*encoding == RV_PQ_DLBA && v->n > 0)
-        return join_strings(c, press, v, body, err);
+    if (v->n > 0 && lie_as_stored(c, *encoding)) {
+        rv_pq_strings s = {v->bytes, v->lengths, v->n};
+        if (*encoding == RV_PQ_DLBA)
+            RV_TRY(rv_pq_dlba_lengths(&s, &press->body, err));
+        return join_values(&c->slab, press, body, err);
+    }
     if (!done)
         RV_TRY(rv_pq_encode(*encoding, c->leaf.physical, v, &press->body, err));
     *body = rv_buf_bytes(&press->body);
@@ -234,6 +241,17 @@ static void count_levels(const rv_pq_slab *slab, rv_pq_page_rec *rec)
     }
 }
 
+/* Of few entries the bounds are found sooner than of many values; but NaN are counted by value. */
+static rv_status values_to_bound(const rv_pq_column *c, rv_pq_shop *shop, bool by_dictionary,
+                                 rv_pq_values *v, rv_error *err)
+{
+    bool floats = c->leaf.order == RV_PQ_ORDER_F32 || c->leaf.order == RV_PQ_ORDER_F64;
+    const void *indexes = shop->press.indexes.ptr;
+    if (!by_dictionary || floats || c->dict.n > v->n / 4)
+        return RV_OK;
+    return rv_pq_dict_used(&c->dict, indexes, v->n, &shop->used, v, err);
+}
+
 static rv_status record_bounds(rv_pq_column *c, rv_pq_bounds *b, const rv_pq_values *v,
                                rv_pq_page_rec *rec, rv_error *err)
 {
@@ -273,7 +291,7 @@ static rv_status store_page(rv_pq_column *c, rv_pq_shop *shop, rv_pq_encoding en
 /* `more`: rows follow in this chunk. */
 static rv_status seal(rv_pq_column *c, rv_pq_shop *shop, bool more, rv_error *err)
 {
-    rv_pq_values v = rv_pq_slab_values(c);
+    rv_pq_values v = rv_pq_slab_values(c), bounded = v;
     rv_pq_encoding encoding;
     rv_bytes body;
     uint32_t entries = rv_pq_slab_entries(c);
@@ -282,7 +300,8 @@ static rv_status seal(rv_pq_column *c, rv_pq_shop *shop, bool more, rv_error *er
     rv_buf_clear(&shop->press.body);
     RV_TRY(add_levels(c, &shop->press, err));
     RV_TRY(add_values(c, &shop->press, &v, &encoding, &body, err));
-    RV_TRY(record_bounds(c, &shop->bounds, &v, &rec, err));
+    RV_TRY(values_to_bound(c, shop, encoding == RV_PQ_RLE_DICT, &bounded, err));
+    RV_TRY(record_bounds(c, &shop->bounds, &bounded, &rec, err));
     count_levels(&c->slab, &rec);
     if (c->leaf.width == 0)
         rec.unencoded = c->slab.plain - 4 * (uint64_t)v.n;

@@ -19,7 +19,8 @@ typedef struct rv_pq_page_plan {
 rv_pq_page_plan rv_pq_page_plan_of(size_t n_columns);
 
 /* Values and levels of the page being filled. `values` begins with `head` free bytes: there the
- * levels and lengths of a page of strings go, so that the strings need not be copied again. */
+ * levels and lengths of a page go, so that values which are stored as they lie need not be copied
+ * again. */
 typedef struct rv_pq_slab {
     rv_buf values;
     size_t head;
@@ -83,6 +84,7 @@ typedef struct rv_pq_shop {
     rv_pq_log *log;
     rv_pq_scratch scratch;
     rv_pq_bounds bounds; /* of the page being sealed */
+    rv_pq_used used;     /* dictionary entries of that page */
 } rv_pq_shop;
 
 void rv_pq_column_init(rv_pq_column *c, const rv_pq_leaf *leaf, const char *name,

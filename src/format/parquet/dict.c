@@ -294,6 +294,39 @@ rv_status rv_pq_dict_plain(const rv_pq_dict *d, uint32_t n, rv_buf *out, rv_erro
     return RV_OK;
 }
 
+rv_status rv_pq_dict_used(const rv_pq_dict *d, const uint16_t *indexes, size_t n, rv_pq_used *used,
+                          rv_pq_values *out, rv_error *err)
+{
+    size_t count = 0;
+    rv_buf_clear(&used->marks);
+    rv_buf_clear(&used->bytes);
+    rv_buf_clear(&used->lengths);
+    RV_TRY(rv_buf_reserve(&used->marks, d->n, err));
+    memset(used->marks.ptr, 0, d->n);
+    for (size_t i = 0; i < n; i++)
+        used->marks.ptr[indexes[i]] = 1;
+    for (uint32_t i = 0; i < d->n; i++) {
+        if (!used->marks.ptr[i])
+            continue;
+        rv_bytes e = entry(d, i);
+        uint32_t len = (uint32_t)e.len;
+        RV_TRY(rv_buf_add(&used->bytes, e.ptr, e.len, err));
+        if (!d->width)
+            RV_TRY(rv_buf_add(&used->lengths, &len, sizeof len, err));
+        count++;
+    }
+    const void *lengths = used->lengths.ptr;
+    *out = (rv_pq_values){used->bytes.ptr, lengths, count, d->width};
+    return RV_OK;
+}
+
+void rv_pq_used_free(rv_pq_used *used)
+{
+    rv_buf_free(&used->marks);
+    rv_buf_free(&used->bytes);
+    rv_buf_free(&used->lengths);
+}
+
 unsigned rv_pq_dict_width(uint32_t n)
 {
     unsigned bits = n > 1 ? rv_pq_bits_of(n - 1) : 0;

@@ -33,6 +33,13 @@ rv_status rv_pq_dict_index(rv_pq_dict *d, const rv_pq_values *v, uint16_t *index
 size_t rv_pq_dict_plain_bytes(const rv_pq_dict *d, uint32_t n);
 /* The first n entries in PLAIN form. */
 rv_status rv_pq_dict_plain(const rv_pq_dict *d, uint32_t n, rv_buf *out, rv_error *err) RV_MUST_USE;
+/* The entries that n indexes stand for, each once, as values. The buffers are reused. */
+typedef struct rv_pq_used {
+    rv_buf marks, bytes, lengths;
+} rv_pq_used;
+rv_status rv_pq_dict_used(const rv_pq_dict *d, const uint16_t *indexes, size_t n, rv_pq_used *used,
+                          rv_pq_values *out, rv_error *err) RV_MUST_USE;
+void rv_pq_used_free(rv_pq_used *used);
 /* Bits of an index into n entries; at least 1, a width of 0 is not understood by all readers. */
 unsigned rv_pq_dict_width(uint32_t n);
 

@@ -231,6 +231,7 @@ void rv_pq_writer_close(rv_pq_writer *w)
     rv_pq_press_close(&w->shop.press);
     rv_pq_scratch_free(&w->shop.scratch);
     rv_pq_bounds_free(&w->shop.bounds);
+    rv_pq_used_free(&w->shop.used);
     rv_pq_log_free(&w->pages);
     rv_pq_ledger_free(&w->ledger);
     rv_free(w);
