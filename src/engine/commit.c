@@ -19,7 +19,7 @@ rv_status rv_unit_seal_and_check(rv_job *job, const rv_unit *unit, const char *k
         *err = result->upload_error;
         return err->code;
     }
-    if (job->opts->validate)
+    if (job->validate)
         RV_TRY(rv_unit_validate(job, unit->name, err));
     return RV_OK;
 }
@@ -40,7 +40,7 @@ rv_status rv_unit_upload_rest(rv_job *job, const char *unit, rv_error *err)
             st = rv_fail(err, RV_E_DEST_CONFLICT, "%s belongs to somebody else",
                          parts.rows[i].file_name);
     }
-    if (st == RV_OK && job->opts->validate)
+    if (st == RV_OK && job->validate)
         st = rv_unit_validate(job, unit, err);
     rv_arena_free(&scratch);
     return st;
@@ -73,7 +73,7 @@ rv_status rv_unit_commit(rv_job *job, const rv_unit *unit, const char *key_high,
     done->rows = (int64_t)result->rows;
     done->file_name = result->parts ? result->names[0] : NULL;
     RV_TRY(rv_state_unit_done(job->state, &job->lease, done, err));
-    if (job->opts->validate)
+    if (job->validate)
         rv_unit_drop_spool(job, unit->name);
     const rv_unit_row row = {
         .unit = unit->name, .key_low = unit->key_low, .key_high = key_high, .rows = done->rows};

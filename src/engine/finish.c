@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "engine/drift.h"
 #include "engine/manifest.h"
 #include "engine/publish.h"
 #include "engine/report.h"
@@ -94,6 +95,7 @@ static rv_status build_success_manifest(rv_job *job, const rv_executed *e, const
     RV_TRY(rv_state_parts(job->state, job->run_id, NULL, &job->arena, &parts, err));
     rv_manifest_facts facts = {
         .status = "success",
+        .degraded = job->degraded,
         .cursor_type = e->position.cursor_type,
         .cursor_low = cursor_low,
         .cursor_high = job->mode == RV_INCREMENTAL ? e->position.last_cursor_value : NULL,
@@ -118,9 +120,10 @@ static rv_status final_transaction(rv_job *job, const rv_executed *e, const char
     rv_run_final f = {.close_checkpoint = job->checkpoint,
                       .progression_chunk = -1,
                       .progression_strategy = progression_word(job),
-                      .verified = job->opts->validate};
+                      .verified = job->validate};
     RV_GO(rv_sums_init(&sums, job->schema.n_columns, err));
     RV_GO(add_units(job, &sums, false, err));
+    RV_GO(rv_drift_shapes(job, &sums, &job->degraded, err));
     RV_GO(new_position(job, e, &position, &store_position, err));
     if (job->report)
         low = job->report->cursor_low;
@@ -167,11 +170,13 @@ rv_status rv_run_finish(rv_job *job, const rv_executed *e, const char *columns_j
                             .guard = rv_job_guard,
                             .guard_ctx = job};
         RV_TRY(rv_publish(&p, name, err));
+        RV_TRY(rv_arena_cstr(&job->arena, rv_str_c(name), &job->manifest_name, err));
         rv_journal_add(job->journal, "published", "s", "manifest", name);
-        if (e->single && job->opts->validate)
+        if (e->single && job->validate)
             rv_unit_drop_spool(job, "0");
     }
-    RV_TRY(rv_state_run_close(job->state, &job->lease, e->skipped ? "skipped" : "success", err));
+    const char *status = e->skipped ? "skipped" : job->degraded ? "degraded" : "success";
+    RV_TRY(rv_state_run_close(job->state, &job->lease, status, err));
     job->leased = false;
     RV_KILL_POINT("run-closed");
     return RV_OK;
@@ -189,7 +194,8 @@ static rv_status write_failed_manifest(rv_job *job, const char *status, rv_error
     bool any = false;
     RV_GO(rv_state_parts(job->state, job->run_id, NULL, &job->arena, &parts, err));
     for (size_t i = 0; i < parts.n; i++)
-        any = any || strcmp(parts.rows[i].status, "pending") != 0;
+        any = any || (strcmp(parts.rows[i].status, "pending") != 0 &&
+                      strcmp(parts.rows[i].status, "removed") != 0);
     if (!any)
         goto done;
     RV_GO(rv_sums_init(&sums, job->schema.n_columns, err));
@@ -209,6 +215,7 @@ static rv_status write_failed_manifest(rv_job *job, const char *status, rv_error
                         .guard = rv_job_guard,
                         .guard_ctx = job};
     RV_GO(rv_publish_own(&p, name, err));
+    RV_GO(rv_arena_cstr(&job->arena, rv_str_c(name), &job->manifest_name, err));
 done:
     rv_sums_free(&sums);
     return st;
@@ -297,14 +304,10 @@ static rv_status write_summaries(rv_job *job, const rv_export_report *r, rv_erro
     rv_buf text = RV_BUF_INIT;
     rv_json j;
     rv_status st;
-    bool manifest = strcmp(r->status, "success") == 0 || strcmp(r->status, "degraded") == 0;
-    const char *name = NULL;
-    if (manifest && !job->to_stdout)
-        RV_GO(rv_arena_printf(&job->arena, &name, err, "manifest-%s.json", job->run_id));
     rv_json_begin(&j, &text, true);
     rv_json_object(&j);
     rv_export_report_members(r, &j);
-    rv_json_kstr(&j, "manifest", name);
+    rv_json_kstr(&j, "manifest", job->manifest_name);
     rv_json_object_end(&j);
     RV_GO(rv_json_end(&j, err));
     RV_GO(write_file(job, "summary.json", &text, err));

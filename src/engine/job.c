@@ -108,6 +108,7 @@ rv_status rv_job_open(rv_job *job, rv_error *err)
     RV_TRY(rv_name_owner_token(token, err));
     RV_TRY(rv_arena_cstr(&job->arena, rv_str_c(token), &job->owner_token, err));
     job->mode = job->x->mode;
+    job->validate = job->opts->validate;
     job->checkpoint = job->x->chunk_checkpoint;
     job->keyset = job->x->chunk_by_key != NULL || (job->mode == RV_FULL && job->checkpoint);
     RV_TRY(set_paths(job, err));
@@ -123,6 +124,8 @@ rv_status rv_job_assume(rv_job *job, const rv_run_row *row, rv_error *err)
         return rv_fail(err, RV_E_STATE_DAMAGED, "run %s has no readable start", row->run_id);
     job->started_us = started;
     job->resumed = true;
+    if (row->checks && strstr(row->checks, "validate"))
+        job->validate = true;
     RV_TRY(rv_arena_cstr(a, rv_str_c(row->run_id), &job->run_id, err));
     RV_TRY(rv_arena_cstr(a, rv_str_c(row->stem), &job->stem, err));
     RV_TRY(rv_arena_cstr(a, rv_str_c(row->owner_token), &job->owner_token, err));
@@ -147,10 +150,6 @@ rv_status rv_job_open_journal(rv_job *job, rv_error *err)
 
 rv_status rv_job_open_source(rv_job *job, rv_source **out, rv_error *err)
 {
-    job->sd = rv_source_for(job->cfg->source.engine);
-    if (!job->sd)
-        return rv_fail(err, RV_E_CONFIG_UNSUPPORTED, "source type %s is not part of this build",
-                       rv_engine_name(job->cfg->source.engine));
     rv_source_opts opts = {.cfg = &job->cfg->source,
                            .tuning = &job->x->tuning,
                            .export_name = job->x->name,
@@ -260,6 +259,10 @@ rv_status rv_job_resolve(rv_job *job, rv_error *err)
 {
     if (job->rel)
         return RV_OK;
+    job->sd = rv_source_for(job->cfg->source.engine);
+    if (!job->sd)
+        return rv_fail(err, RV_E_CONFIG_UNSUPPORTED, "source type %s is not part of this build",
+                       rv_engine_name(job->cfg->source.engine));
     if (!job->source)
         RV_TRY(rv_job_open_source(job, &job->source, err));
     RV_TRY(resolve_once(job, rv_plan_bound(job), err));

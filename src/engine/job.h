@@ -45,14 +45,16 @@ typedef struct rv_job {
     const rv_format_driver *fmt;
     rv_format_opts fopts;
     const char *extension; /* ".parquet", ".csv.gz" */
-    const char *spool_dir;
     rv_journal *journal;
     bool to_stdout;
     rv_mode mode;    /* as configured */
     bool checkpoint; /* units are remembered: chunk_checkpoint */
     bool keyset;     /* units are keyset units */
+    bool validate;   /* asked for now, or ever of the run that is continued */
     rv_consistency consistency;
     const char *plan_hash, *owner_json;
+    const char *manifest_name; /* what this run wrote last under its own name; NULL: none */
+    bool degraded;             /* complete, but something deserves a look */
 
     /* shared, under lock */
     pthread_mutex_t lock;
@@ -60,9 +62,7 @@ typedef struct rv_job {
     int64_t rows, files, bytes, bytes_read, retries, longest_us;
     int64_t chunks_done, chunks_total, chunks_retried;
     int64_t first_page_us, last_page_us; /* 0 = none yet */
-    rv_col_sum *replaced_seen;
     bool rss_warned, cap_warned;
-    bool uploaded_any;
     rv_export_report *report;
 } rv_job;
 

@@ -27,6 +27,7 @@ typedef struct rv_manifest_part {
 typedef struct rv_manifest {
     const char *run_id, *export_name, *status, *started_at, *finished_at, *format, *compression;
     const char *strategy, *checksum_render, *row_checksum;
+    bool degraded;
     int64_t row_count, part_count, total_bytes;
     rv_manifest_part *parts;
     size_t n_parts;

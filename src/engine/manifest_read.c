@@ -123,6 +123,7 @@ rv_status rv_manifest_parse(rv_str json, rv_arena *a, rv_manifest *out, rv_error
     get_text(&r, root, "compression", true, &m.compression);
     get_text(&r, root, "checksum_render", true, &m.checksum_render);
     get_text(&r, root, "row_checksum", true, &m.row_checksum);
+    m.degraded = json_is_true(json_object_get(root, "degraded"));
     const json_t *source = json_object_get(root, "source");
     get_text(&r, json_object_get(source, "extraction"), "strategy", false, &m.strategy);
     get_number(&r, root, "row_count", false, &m.row_count);

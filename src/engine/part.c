@@ -228,7 +228,7 @@ rv_status rv_part_upload(rv_job *job, const rv_part_row *row, bool recorded, rv_
                         .mode = RV_PUT_NEW,
                         .known_fingerprint = recorded ? row->fingerprint : NULL,
                         .known_size_bytes = (uint64_t)row->bytes,
-                        .keep_spool = job->opts->validate,
+                        .keep_spool = job->validate,
                         .guard = rv_job_guard,
                         .guard_ctx = job,
                         .on_upload_id = note_upload_id,
@@ -365,7 +365,6 @@ rv_status rv_part_deliver(rv_job *job, const char *unit, rv_part *part, rv_error
         return RV_OK;
     pthread_mutex_lock(&job->lock);
     job->files++;
-    job->uploaded_any = true;
     job->bytes += (int64_t)part->digests.size_bytes;
     pthread_mutex_unlock(&job->lock);
     rv_journal_add(job->journal, "file_written", "siii", "file_name", part->name, "rows",

@@ -41,7 +41,7 @@ static rv_status row_for(rv_job *job, rv_run_row *row, rv_error *err)
                         .status = "running",
                         .owner_token = job->owner_token,
                         .started_at = job->started_at,
-                        .checks = job->opts->validate ? "validate" : ""};
+                        .checks = job->validate ? "validate" : ""};
     rv_process_self(&row->process);
     if (st == RV_OK)
         st = rv_arena_cstr(&job->arena, rv_buf_str(&json), &row->destination, err);
@@ -94,6 +94,8 @@ static rv_status continue_run(rv_job *job, const rv_settled *settled, rv_error *
     rv_process_id self;
     rv_process_self(&self);
     RV_TRY(rv_job_assume(job, &settled->row, err));
+    /* its units are remembered, whatever chunk_checkpoint says by now */
+    job->checkpoint = settled->checkpoint;
     job->lease = (rv_lease){.run_id = job->run_id, .export_name = job->x->name};
     RV_TRY(rv_state_lease_adopt(job->state, job->run_id, settled->row.epoch, &self,
                                 job->aggregate_id, &job->lease.epoch, err));
@@ -221,7 +223,9 @@ static rv_status gates(rv_job *job, rv_course *c, rv_error *err)
     RV_TRY(prepare_room(job, err));
     if (job->resumed)
         RV_TRY(rv_settle_sweep_own(job, err));
-    rv_run_facts facts = {.owner = job->owner_json, .plan_hash = job->plan_hash};
+    rv_run_facts facts = {.owner = job->owner_json,
+                          .plan_hash = job->plan_hash,
+                          .checks = job->validate ? "validate" : NULL};
     RV_TRY(rv_state_run_facts(job->state, &job->lease, &facts, err));
     return rv_settle_clear(job, err);
 }
@@ -286,16 +290,16 @@ static void fill_report(rv_job *job, const rv_course *c, rv_status st, int64_t b
     r->chunks_done = many ? job->chunks_done : -1;
     r->chunks_retried = many ? job->chunks_retried : -1;
     if (st == RV_OK) {
-        r->status = c->executed.skipped ? "skipped" : "success";
-        r->validated = job->opts->validate ? 1 : -1;
+        r->status = c->executed.skipped ? "skipped" : job->degraded ? "degraded" : "success";
+        r->validated = job->validate ? 1 : -1;
         if (c->executed.skipped)
             r->skip_reason = r->cursor_low ? "no new rows since the stored cursor" : "no rows";
         if (job->mode == RV_INCREMENTAL && c->executed.moved && !c->executed.skipped)
             r->cursor_high = c->executed.position.last_cursor_value;
     } else {
-        r->status = r->error.code == RV_E_INTERRUPTED ? "interrupted"
-                    : c->published                    ? "unpublished"
-                                                      : "failed";
+        r->status = c->published                        ? "unpublished"
+                    : r->error.code == RV_E_INTERRUPTED ? "interrupted"
+                                                        : "failed";
         r->validated = r->error.code == RV_E_VALIDATE ? 0 : -1;
         r->resumable = r->run_id != NULL && job->checkpoint;
         r->exit_code = rv_class_exit(rv_code(st)->class_);

@@ -91,7 +91,7 @@ static rv_status rebuild_metric(rv_job *job, const rv_run_row *row, const rv_man
     rv_metric metric = {.run_id = row->run_id,
                         .export_name = job->x->name,
                         .run_at = m->started_at,
-                        .status = "success",
+                        .status = m->degraded ? "degraded" : "success",
                         .format = m->format,
                         .mode = row->mode,
                         .source_type = rv_engine_name(job->cfg->source.engine),
@@ -140,7 +140,7 @@ static rv_status publish_dead(rv_job *job, const rv_run_row *row, rv_error *err)
                         .guard = guard_old,
                         .guard_ctx = &old};
     RV_GO(rv_publish(&p, name, err));
-    RV_GO(rv_state_run_close(job->state, &old.lease, "success", err));
+    RV_GO(rv_state_run_close(job->state, &old.lease, m.degraded ? "degraded" : "success", err));
     rv_error metric_err = {0};
     if (rebuild_metric(job, row, &m, &metric_err) != RV_OK)
         RV_LOG_WARN(job->env, "export '%s': the metric of run %s was not stored: %s", job->x->name,
