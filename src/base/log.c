@@ -189,6 +189,14 @@ static void write_line(rv_log *log, rv_str line)
     (void)pthread_mutex_unlock(&log->lock);
 }
 
+/* Blanks in front stay: they indent the lines that belong to the one before. */
+static rv_str without_end(rv_str s)
+{
+    while (s.len && (s.ptr[s.len - 1] == '\n' || s.ptr[s.len - 1] == ' '))
+        s.len--;
+    return s;
+}
+
 void rv_logf(rv_log *log, rv_level level, const char *target, const char *fmt, ...)
 {
     if (!rv_log_on(log, level, target))
@@ -199,7 +207,7 @@ void rv_logf(rv_log *log, rv_level level, const char *target, const char *fmt, .
     rv_status st = rv_buf_vprintf(&raw, NULL, fmt, ap);
     va_end(ap);
     if (st == RV_OK)
-        st = rv_secrets_redact(log->secrets, rv_str_trim(rv_buf_str(&raw)), &safe, NULL);
+        st = rv_secrets_redact(log->secrets, without_end(rv_buf_str(&raw)), &safe, NULL);
     if (st == RV_OK)
         st = log->json ? format_json(level, target, rv_buf_str(&safe), &line)
                        : format_text(log, level, rv_buf_str(&safe), &line);

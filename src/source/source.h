@@ -98,7 +98,6 @@ typedef struct rv_page_spec {
     size_t n_order;
     const rv_datum *after; /* n_order values, strictly after; NULL: from the start */
     const rv_datum *until; /* key windows: n_order values, up to and including; NULL: none */
-    bool bare;             /* key windows: without the query's own condition (nth only) */
     uint64_t limit;        /* rows; 0 = none */
     uint64_t cut_bytes;    /* stop cleanly past this many row bytes; 0 = never */
     int64_t cut_us;        /* likewise past this time; 0 = never */

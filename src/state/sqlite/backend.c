@@ -48,7 +48,7 @@ static fault fault_of(int rc)
     case SQLITE_PERM:
     case SQLITE_READONLY:
     case SQLITE_AUTH:
-        return (fault){RV_E_STATE_UNREACHABLE, RV_RETRY_P,
+        return (fault){RV_E_STATE_PERMISSION, RV_RETRY_P,
                        "the state file and its directory must be writable, or set "
                        "RIVET_STATE_URL=sqlite:/another/path"};
     case SQLITE_CORRUPT:
@@ -102,6 +102,17 @@ static rv_status db_exec(rv_db *db, const char *sql, rv_error *err)
     return rc == SQLITE_OK ? RV_OK : fail(db, rc, "cannot use the state database", err);
 }
 
+static rv_status no_access(rv_error *err, const char *path)
+{
+    err->code = RV_E_STATE_PERMISSION;
+    rv_hint(
+        err,
+        "let this user write the directory of '%s' (in a container: --user \"$(id -u)\"), or set "
+        "RIVET_STATE_URL",
+        path);
+    return RV_E_STATE_PERMISSION;
+}
+
 /* The file exists with mode 0600 before SQLite sees it; its side files inherit the mode. */
 static rv_status make_file(const char *path, rv_error *err)
 {
@@ -114,10 +125,13 @@ static rv_status make_file(const char *path, rv_error *err)
     }
     if (strcmp(local.native, "EEXIST") == 0)
         return RV_OK;
+    if (st == RV_E_DEST_PERMISSION)
+        st = no_access(&local, path);
+    else if (st != RV_E_MEMORY)
+        st = RV_E_STATE_UNREACHABLE;
     if (err)
         *err = local;
-    return rv_wrap(err, st == RV_E_MEMORY ? st : RV_E_STATE_UNREACHABLE,
-                   "cannot create the state database '%s'", path);
+    return rv_wrap(err, st, "cannot create the state database '%s'", path);
 }
 
 static rv_status connect(rv_db *db, rv_error *err)
