@@ -98,8 +98,9 @@ static rv_status too_large(const rv_builder *b, const rv_bcol *c, size_t len, rv
 {
     rv_status st =
         rv_fail(err, RV_E_VALUE_TOO_LARGE,
-                "column '%s': one cell is %.1f MB, limit %llu MB (tuning.max_value_mb)", c->name,
-                (double)len / (1 << 20), (unsigned long long)(b->max_value_bytes >> 20));
+                "RIVET_VALUE_TOO_LARGE: column '%s': one cell is %.1f MB, limit %llu MB "
+                "(tuning.max_value_mb)",
+                c->name, (double)len / (1 << 20), (unsigned long long)(b->max_value_bytes >> 20));
     rv_hint(err, "raise tuning.max_value_mb or leave the column out");
     return st;
 }

@@ -182,8 +182,8 @@ rv_status rv_override_check_names(const rv_schema *schema, const rv_override *ov
     for (size_t i = 0; i < n; i++) {
         if (rv_schema_find(schema, rv_str_c(overrides[i].column)) >= 0)
             continue;
-        rv_status st = rv_fail(err, RV_E_CONFIG_COLUMN_TYPE,
-                               "columns: '%s' is not a column of the result", overrides[i].column);
+        rv_status st = rv_fail(err, RV_E_CONFIG_COLUMN_TYPE, "no such column '%s' in the result",
+                               overrides[i].column);
         rv_hint(err, "names are compared exactly; remove the key or correct it");
         return st;
     }
