@@ -233,6 +233,10 @@ void rv_run_fail(rv_job *job, const rv_error *cause, bool unpublished)
         write_failed_manifest(job, status, &err) != RV_OK)
         RV_LOG_WARN(job->env, "export '%s': the %s manifest was not written: %s", job->x->name,
                     status, err.text);
+    /* a failed check leaves nothing to resume: the next run reads anew */
+    if (rv_code(cause->code)->class_ == RV_CLASS_DATA && job->rel && !job->checkpoint &&
+        rv_state_unit_unseal(job->state, &job->lease, "0", &err) != RV_OK)
+        RV_LOG_WARN(job->env, "export '%s': its unit stays sealed: %s", job->x->name, err.text);
     if (rv_state_run_close(job->state, &job->lease, status, &err) != RV_OK)
         RV_LOG_WARN(job->env, "export '%s': the run's row could not be closed: %s", job->x->name,
                     err.text);

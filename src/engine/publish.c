@@ -22,33 +22,74 @@ static rv_status digest_bytes(rv_str text, rv_digests *out, rv_error *err)
     return RV_OK;
 }
 
-static rv_status put_text(const rv_publication *p, const char *key, rv_str text, const char *mime,
-                          rv_put_mode mode, const char *version, rv_put_outcome *out, rv_error *err)
+typedef struct rv_text_put {
+    const char *key, *mime;
+    rv_put_mode mode;
+    const char *version;      /* SHARED */
+    const rv_digests *before; /* NEW: of the own object that may be replaced; NULL: none */
+} rv_text_put;
+
+static rv_status put_text(const rv_publication *p, const rv_text_put *t, rv_str text,
+                          rv_put_outcome *out, rv_error *err)
 {
     rv_digests digests = {0};
     RV_TRY(digest_bytes(text, &digests, err));
-    rv_put_spec spec = {.key = key,
+    rv_put_spec spec = {.key = t->key,
                         .bytes = rv_str_bytes(text),
                         .digests = &digests,
                         .owner_token = p->owner_token,
-                        .mime = mime,
-                        .mode = mode,
-                        .version = version,
+                        .mime = t->mime,
+                        .mode = t->mode,
+                        .version = t->version,
+                        .known_fingerprint = t->before ? t->before->fingerprint : NULL,
+                        .known_size_bytes = t->before ? t->before->size_bytes : 0,
                         .guard = p->guard,
                         .guard_ctx = p->guard_ctx};
     return p->dd->put(p->dest, &spec, out, err);
 }
 
+/* The manifest of an earlier failed end of this very run is ours to replace: locally its run_id
+ * proves that, elsewhere the owner token does. One of success is final. */
+static rv_status find_own(const rv_publication *p, const char *key, rv_digests *out, bool *out_own,
+                          rv_error *err)
+{
+    rv_buf old = RV_BUF_INIT;
+    rv_arena scratch = RV_ARENA_INIT;
+    rv_manifest m;
+    rv_error ignored = {0};
+    bool found = false;
+    *out_own = false;
+    rv_status st =
+        rv_object_read_all(p->dd, p->dest, key, RV_MANIFEST_MAX_BYTES, &old, &found, err);
+    if (st == RV_E_CORRUPT)
+        st = RV_OK; /* not a manifest of ours */
+    else if (st == RV_OK && found &&
+             rv_manifest_parse(rv_buf_str(&old), &scratch, &m, &ignored) == RV_OK)
+        *out_own = strcmp(m.run_id, p->run_id) == 0 && strcmp(m.export_name, p->export_name) == 0 &&
+                   strcmp(m.status, "success") != 0;
+    if (*out_own)
+        st = digest_bytes(rv_buf_str(&old), out, err);
+    rv_arena_free(&scratch);
+    rv_buf_free(&old);
+    return st;
+}
+
 rv_status rv_publish_own(const rv_publication *p, char *out_name, rv_error *err)
 {
     rv_put_outcome outcome;
+    rv_digests before = {0};
+    bool own = false;
     rv_str json = rv_str_c(p->manifest_json);
+    rv_text_put put = {.key = out_name, .mime = "application/json", .mode = RV_PUT_NEW};
     (void)snprintf(out_name, RV_PUBLISH_NAME_SIZE, "manifest-%s.json", p->run_id);
-    RV_TRY(put_text(p, out_name, json, "application/json", RV_PUT_NEW, NULL, &outcome, err));
+    RV_TRY(find_own(p, out_name, &before, &own, err));
+    put.before = own ? &before : NULL;
+    RV_TRY(put_text(p, &put, json, &outcome, err));
     if (outcome == RV_PUT_FOREIGN) {
+        put.before = NULL;
         (void)snprintf(out_name, RV_PUBLISH_NAME_SIZE, "manifest-%s-%lld.json", p->run_id,
                        (long long)p->epoch);
-        RV_TRY(put_text(p, out_name, json, "application/json", RV_PUT_NEW, NULL, &outcome, err));
+        RV_TRY(put_text(p, &put, json, &outcome, err));
         if (outcome == RV_PUT_FOREIGN)
             return rv_fail(err, RV_E_DEST_CONFLICT, "%s belongs to somebody else", out_name);
     }
@@ -82,9 +123,11 @@ static void warn_shared(const rv_publication *p, const char *key, const char *wh
 }
 
 /* Replaces a shared name unless it is already of a later run. *out_kept: a later run's stays. */
-static rv_status put_shared(const rv_publication *p, const char *key, rv_str text, const char *mime,
-                            bool is_manifest, bool *out_kept, rv_error *err)
+static rv_status put_shared(const rv_publication *p, const char *key, rv_str text, bool is_manifest,
+                            bool *out_kept, rv_error *err)
 {
+    rv_text_put put = {
+        .key = key, .mime = is_manifest ? "application/json" : "text/plain", .mode = RV_PUT_SHARED};
     rv_status st = RV_OK;
     rv_buf old = RV_BUF_INIT;
     rv_put_outcome outcome = RV_PUT_CHANGED;
@@ -100,8 +143,8 @@ static rv_status put_shared(const rv_publication *p, const char *key, rv_str tex
             if (*out_kept)
                 goto done;
         }
-        RV_GO(
-            put_text(p, key, text, mime, RV_PUT_SHARED, found ? obj.version : NULL, &outcome, err));
+        put.version = found ? obj.version : NULL;
+        RV_GO(put_text(p, &put, text, &outcome, err));
     }
     if (outcome == RV_PUT_FOREIGN)
         warn_shared(p, key, "the destination does not let it be replaced");
@@ -118,12 +161,12 @@ rv_status rv_publish(const rv_publication *p, char *out_name, rv_error *err)
     char marker[24];
     rv_str json = rv_str_c(p->manifest_json);
     RV_TRY(rv_publish_own(p, out_name, err));
-    RV_TRY(put_shared(p, "manifest.json", json, "application/json", true, &later, err));
+    RV_TRY(put_shared(p, "manifest.json", json, true, &later, err));
     RV_KILL_POINT("published-manifest");
     if (later)
         return RV_OK;
     rv_manifest_marker(json, marker);
-    RV_TRY(put_shared(p, "_SUCCESS", rv_str_c(marker), "text/plain", false, &ignored, err));
+    RV_TRY(put_shared(p, "_SUCCESS", rv_str_c(marker), false, &ignored, err));
     RV_KILL_POINT("published-marker");
     return RV_OK;
 }

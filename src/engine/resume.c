@@ -131,15 +131,29 @@ static rv_status sealed_range_done(rv_work *work, const rv_unit_row *u, rv_unit_
     return RV_OK;
 }
 
+/* What stands under the unit's names is damaged or somebody else's: reading again mends it. */
+static bool not_ours_any_more(rv_status st)
+{
+    return rv_code(st)->class_ == RV_CLASS_DATA || st == RV_E_DEST_CONFLICT;
+}
+
 static rv_status finish_sealed(rv_job *job, rv_work *work, const rv_unit_row *u, bool *out_done,
                                rv_error *err)
 {
     bool intact = false;
     *out_done = false;
-    RV_TRY(rv_settle_unit_intact(job, job->run_id, u->unit, &intact, err));
+    RV_TRY(rv_settle_unit_intact(job, u->unit, &intact, err));
     if (!intact)
         return RV_OK;
-    RV_TRY(rv_unit_upload_rest(job, u->unit, err));
+    rv_status st = rv_unit_upload_rest(job, u->unit, err);
+    if (st != RV_OK && !not_ours_any_more(st))
+        return st;
+    if (st != RV_OK) {
+        RV_LOG_WARN(job->env, "export '%s': unit %s is done again: %s", job->x->name, u->unit,
+                    err->text);
+        rv_error_clear(err);
+        return RV_OK;
+    }
     rv_unit_done done = {.unit = u->unit,
                          .rows = u->rows,
                          .kind = strcmp(u->unit, "0") == 0 ? RV_UNIT_SINGLE : RV_UNIT_TASK,

@@ -35,11 +35,16 @@ static rv_status wait_for_dead(rv_job *job, rv_run_row *row, bool *io_found, rv_
 {
     int64_t until_us = rv_clock_mono_us() + job->opts->lock_wait_s * 1000000;
     for (;;) {
-        RV_TRY(rv_state_run_open(job->state, job->x->name, &job->arena, row, io_found, err));
-        if (!*io_found || rv_run_row_dead(row))
-            return RV_OK;
-        if (rv_clock_mono_us() >= until_us)
-            return refuse_live(job, row, err);
+        rv_arena scratch = RV_ARENA_INIT; /* hours of waiting must not pile up rows */
+        rv_status st = rv_state_run_open(job->state, job->x->name, &scratch, row, io_found, err);
+        bool wait = st == RV_OK && *io_found && !rv_run_row_dead(row);
+        if (wait && rv_clock_mono_us() >= until_us)
+            st = refuse_live(job, row, err);
+        rv_arena_free(&scratch);
+        if (st != RV_OK)
+            return st;
+        if (!wait)
+            return rv_state_run_open(job->state, job->x->name, &job->arena, row, io_found, err);
         if (!rv_cancel_sleep_us(job->env->cancel, POLL_US))
             return rv_cancel_check(job->env->cancel, err);
     }
@@ -47,17 +52,41 @@ static rv_status wait_for_dead(rv_job *job, rv_run_row *row, bool *io_found, rv_
 
 /* ---- the destination of an older run ---- */
 
-static rv_status open_old_dest(rv_job *job, const rv_run_row *row, rv_dest **out, rv_error *err)
-{
-    /* only the prefix can differ: kind and root are compared before anything is touched */
-    return job->dd->open(job->env, &job->x->dest, row->prefix ? row->prefix : "", out, err);
-}
+/* Where a run wrote: its own kind and prefix, whatever the configuration says by now. */
+typedef struct rv_old_dest {
+    const rv_dest_driver *dd;
+    rv_dest *dest;
+} rv_old_dest;
 
-static bool same_dest_kind(const rv_job *job, const rv_run_row *row)
+static const rv_dest_driver *old_driver(const rv_run_row *row)
 {
     char want[64];
-    (void)snprintf(want, sizeof want, "\"kind\":\"%s\"", job->dd->name);
-    return row->destination && strstr(row->destination, want) != NULL;
+    for (const rv_dest_driver *const *d = rv_dest_drivers(); *d; d++) {
+        (void)snprintf(want, sizeof want, "\"kind\":\"%s\"", (*d)->name);
+        if (row->destination && strstr(row->destination, want))
+            return *d;
+    }
+    return NULL;
+}
+
+/* *out_known false: only the keys of that run's configuration could reach it. */
+static rv_status open_old_dest(rv_job *job, const rv_run_row *row, rv_old_dest *out,
+                               bool *out_known, rv_error *err)
+{
+    const rv_cfg_dest local = {.kind = RV_DEST_LOCAL};
+    *out = (rv_old_dest){.dd = old_driver(row)};
+    *out_known = out->dd && (out->dd == job->dd || out->dd->kind == RV_DEST_LOCAL);
+    if (!*out_known)
+        return RV_OK;
+    return out->dd->open(job->env, out->dd == job->dd ? &job->x->dest : &local,
+                         row->prefix ? row->prefix : "", &out->dest, err);
+}
+
+static void close_old_dest(rv_old_dest *o)
+{
+    if (o->dest)
+        o->dd->close(o->dest);
+    o->dest = NULL;
 }
 
 /* ---- unpublished ---- */
@@ -121,16 +150,24 @@ static rv_status rebuild_metric(rv_job *job, const rv_run_row *row, const rv_man
 static rv_status publish_dead(rv_job *job, const rv_run_row *row, rv_error *err)
 {
     rv_status st;
-    rv_dest *dest = NULL;
+    rv_old_dest at = {0};
     rv_old_lease old = {.job = job};
     rv_manifest m;
+    bool known = false;
     char name[RV_PUBLISH_NAME_SIZE];
     RV_TRY(adopt(job, row, &old.lease, err));
     RV_GO(rv_manifest_parse(rv_str_c(row->manifest_json), &job->arena, &m, err));
-    RV_GO(open_old_dest(job, row, &dest, err));
+    RV_GO(open_old_dest(job, row, &at, &known, err));
+    if (!known) {
+        st = rv_fail(err, RV_E_DEST_IO, "its destination %s is no longer configured",
+                     row->destination ? row->destination : "");
+        rv_hint(err, "configure it once more, or give the run up with `rivet state reset -e %s`",
+                job->x->name);
+        goto done;
+    }
     rv_publication p = {.env = job->env,
-                        .dd = job->dd,
-                        .dest = dest,
+                        .dd = at.dd,
+                        .dest = at.dest,
                         .export_name = job->x->name,
                         .run_id = row->run_id,
                         .owner_token = row->owner_token,
@@ -149,8 +186,7 @@ static rv_status publish_dead(rv_job *job, const rv_run_row *row, rv_error *err)
                 job->x->name, row->run_id);
     RV_KILL_POINT("settled-publish");
 done:
-    if (dest)
-        job->dd->close(dest);
+    close_old_dest(&at);
     if (st != RV_OK)
         return rv_wrap(err, st, "export '%s': the unpublished run %s could not be published",
                        job->x->name, row->run_id);
@@ -192,8 +228,8 @@ static rv_status spool_intact(const rv_part_row *p, bool *out, rv_error *err)
     return st;
 }
 
-rv_status rv_settle_unit_intact(rv_job *job, const char *run_id, const char *unit, bool *out,
-                                rv_error *err)
+static rv_status parts_intact(rv_job *job, const rv_old_dest *at, const char *run_id,
+                              const char *unit, bool *out, rv_error *err)
 {
     rv_arena scratch = RV_ARENA_INIT;
     rv_part_rows parts = {0};
@@ -204,7 +240,7 @@ rv_status rv_settle_unit_intact(rv_job *job, const char *run_id, const char *uni
         if (strcmp(p->status, "uploaded") == 0 || strcmp(p->status, "committed") == 0) {
             rv_object obj;
             bool found = false;
-            st = job->dd->stat(job->dest, p->file_name, &obj, &found, err);
+            st = at->dd->stat(at->dest, p->file_name, &obj, &found, err);
             if (st == RV_OK && found && obj.size_bytes == (uint64_t)p->bytes)
                 continue;
             if (st == RV_OK)
@@ -215,6 +251,12 @@ rv_status rv_settle_unit_intact(rv_job *job, const char *run_id, const char *uni
     }
     rv_arena_free(&scratch);
     return st;
+}
+
+rv_status rv_settle_unit_intact(rv_job *job, const char *unit, bool *out, rv_error *err)
+{
+    const rv_old_dest here = {job->dd, job->dest};
+    return parts_intact(job, &here, job->run_id, unit, out, err);
 }
 
 static rv_status only_unit_sealed(rv_job *job, const rv_run_row *row, bool *out, rv_error *err)
@@ -233,7 +275,13 @@ static rv_status only_unit_sealed(rv_job *job, const rv_run_row *row, bool *out,
                 (stored && row->cursor_low && strcmp(stored, row->cursor_low) == 0);
     if (job->mode == RV_INCREMENTAL && !same)
         return RV_OK;
-    return rv_settle_unit_intact(job, row->run_id, "0", out, err);
+    rv_old_dest at;
+    bool known = false;
+    rv_status st = open_old_dest(job, row, &at, &known, err);
+    if (st == RV_OK && known)
+        st = parts_intact(job, &at, row->run_id, "0", out, err);
+    close_old_dest(&at);
+    return st;
 }
 
 static const char *why_not(const rv_job *job, const rv_run_row *row, bool lift)
@@ -272,10 +320,11 @@ static rv_status check_not_completed(rv_job *job, const rv_run_row *row, rv_erro
     bool found = false;
     int64_t theirs = 0, ours = 0;
     rv_error ignored = {0};
-    rv_dest *dest = NULL;
-    rv_status st = open_old_dest(job, row, &dest, err);
-    if (st == RV_OK)
-        st = rv_object_read_all(job->dd, dest, "manifest.json", RV_MANIFEST_MAX_BYTES, &json,
+    rv_old_dest at;
+    bool known = false;
+    rv_status st = open_old_dest(job, row, &at, &known, err);
+    if (st == RV_OK && known)
+        st = rv_object_read_all(at.dd, at.dest, "manifest.json", RV_MANIFEST_MAX_BYTES, &json,
                                 &found, err);
     if (st == RV_OK && found &&
         rv_manifest_parse(rv_buf_str(&json), &job->arena, &m, &ignored) == RV_OK &&
@@ -288,8 +337,7 @@ static rv_status check_not_completed(rv_job *job, const rv_run_row *row, rv_erro
         rv_hint(err, "drop the older run with `rivet state reset-chunks -e %s`, or give --force",
                 job->x->name);
     }
-    if (dest)
-        job->dd->close(dest);
+    close_old_dest(&at);
     rv_buf_free(&json);
     return st;
 }
@@ -306,7 +354,9 @@ static rv_status decide(rv_job *job, const rv_run_row *row, bool row_open,
         RV_TRY(only_unit_sealed(job, row, &sealed, err));
     if (purpose == RV_SETTLE_RUN && (ckpt || sealed)) {
         RV_TRY(rv_job_resolve(job, err));
-        const char *why = why_not(job, row, ckpt && job->opts->resume);
+        const char *why = strcmp(row->status, "abandoned") == 0
+                              ? "its run was closed as abandoned and cannot be continued"
+                              : why_not(job, row, ckpt && job->opts->resume);
         if (ckpt)
             RV_TRY(rv_owner_compare(job, row->owner, "checkpoint", err));
         if (!why) {
@@ -390,7 +440,7 @@ rv_status rv_settle_sweep_own(rv_job *job, rv_error *err)
     return job->dd->sweep(job->dest, job->owner_token, NULL, 0, err);
 }
 
-static rv_status clear_part(rv_job *job, rv_dest *dest, const rv_run_row *row,
+static rv_status clear_part(rv_job *job, const rv_old_dest *at, const rv_run_row *row,
                             const rv_part_row *part, bool *out_left, rv_error *err)
 {
     rv_remove_outcome outcome = RV_REMOVE_MISSING;
@@ -398,13 +448,13 @@ static rv_status clear_part(rv_job *job, rv_dest *dest, const rv_run_row *row,
         part->listed_by)
         return RV_OK;
     if (part->upload_id)
-        RV_TRY(job->dd->abort_upload(dest, part->file_name, part->upload_id, err));
+        RV_TRY(at->dd->abort_upload(at->dest, part->file_name, part->upload_id, err));
     if (part->spool_path) {
         bool found;
         RV_TRY(rv_file_remove(part->spool_path, &found, err));
     }
-    RV_TRY(job->dd->remove(dest, part->file_name, row->owner_token, part->fingerprint,
-                           (uint64_t)part->bytes, &outcome, err));
+    RV_TRY(at->dd->remove(at->dest, part->file_name, row->owner_token, part->fingerprint,
+                          (uint64_t)part->bytes, &outcome, err));
     RV_KILL_POINT("clear-part");
     if (outcome == RV_REMOVE_FOREIGN)
         return rv_state_part_forget(job->state, &job->lease, row->run_id, part->file_name, err);
@@ -421,7 +471,7 @@ static rv_status clear_part(rv_job *job, rv_dest *dest, const rv_run_row *row,
 }
 
 /* Readers must be able to tell what was left: the dead run's own manifest lists it. */
-static rv_status list_left(rv_job *job, rv_dest *dest, const rv_run_row *row, rv_error *err)
+static rv_status list_left(rv_job *job, const rv_old_dest *at, const rv_run_row *row, rv_error *err)
 {
     rv_job old = *job;
     rv_part_rows parts = {0};
@@ -430,15 +480,16 @@ static rv_status list_left(rv_job *job, rv_dest *dest, const rv_run_row *row, rv
     old.run_id = row->run_id;
     old.started_at = row->started_at;
     old.owner_token = row->owner_token;
-    old.dest = dest;
+    old.dd = at->dd;
+    old.dest = at->dest;
     old.rel = NULL;
     old.schema = (rv_schema){0};
     RV_TRY(rv_state_parts(job->state, row->run_id, NULL, &job->arena, &parts, err));
     rv_manifest_facts facts = {.status = "failed", .parts = &parts, .source_row_count = -1};
     RV_TRY(rv_manifest_build(&old, &facts, &job->arena, &json, err));
     rv_publication p = {.env = job->env,
-                        .dd = job->dd,
-                        .dest = dest,
+                        .dd = at->dd,
+                        .dest = at->dest,
                         .export_name = job->x->name,
                         .run_id = row->run_id,
                         .owner_token = row->owner_token,
@@ -453,36 +504,33 @@ static rv_status list_left(rv_job *job, rv_dest *dest, const rv_run_row *row, rv
 static rv_status clear_run(rv_job *job, const rv_run_row *row, rv_error *err)
 {
     rv_status st;
-    rv_dest *dest = NULL;
+    rv_old_dest at = {0};
     rv_part_rows parts = {0};
-    bool left = false;
-    if (!same_dest_kind(job, row)) {
+    bool left = false, known = false;
+    RV_GO(open_old_dest(job, row, &at, &known, err));
+    if (!known || !at.dd->remove) {
         RV_LOG_WARN(job->env, "export '%s': run %s wrote to another destination; its parts stay",
                     job->x->name, row->run_id);
-        return RV_OK;
+        goto done;
     }
-    RV_GO(open_old_dest(job, row, &dest, err));
     RV_GO(rv_state_parts(job->state, row->run_id, NULL, &job->arena, &parts, err));
     for (size_t i = 0; i < parts.n; i++)
-        RV_GO(clear_part(job, dest, row, &parts.rows[i], &left, err));
-    RV_GO(job->dd->sweep(dest, row->run_id, NULL, 0, err));
-    RV_GO(job->dd->sweep(dest, row->owner_token, NULL, 0, err)); /* manifests half written */
+        RV_GO(clear_part(job, &at, row, &parts.rows[i], &left, err));
+    RV_GO(at.dd->sweep(at.dest, row->run_id, NULL, 0, err));
+    RV_GO(at.dd->sweep(at.dest, row->owner_token, NULL, 0, err)); /* manifests half written */
     if (left)
-        RV_GO(list_left(job, dest, row, err));
+        RV_GO(list_left(job, &at, row, err));
     RV_GO(rv_state_run_cleared(job->state, &job->lease, row->run_id, err));
     rv_journal_add(job->journal, "run_settled", "ss", "run_id", row->run_id, "outcome", "cleared");
     RV_KILL_POINT("settled-clear");
 done:
-    if (dest)
-        job->dd->close(dest);
+    close_old_dest(&at);
     return st;
 }
 
 rv_status rv_settle_clear(rv_job *job, rv_error *err)
 {
     rv_run_rows rows = {0};
-    if (!job->dd->remove)
-        return RV_OK;
     RV_TRY(rv_state_runs_uncleared(job->state, job->x->name, &job->arena, &rows, err));
     for (size_t i = 0; i < rows.n; i++)
         if (strcmp(rows.rows[i].run_id, job->run_id) != 0)

@@ -22,7 +22,7 @@ rv_status rv_settle_clear(rv_job *job, rv_error *err) RV_MUST_USE;
 /* A continued run's temp files that no record names. */
 rv_status rv_settle_sweep_own(rv_job *job, rv_error *err) RV_MUST_USE;
 /* Sealed units whose parts are all uploaded or intact in the spool. */
-rv_status rv_settle_unit_intact(rv_job *job, const char *run_id, const char *unit, bool *out,
+rv_status rv_settle_unit_intact(rv_job *job, const char *unit, bool *out,
                                 rv_error *err) RV_MUST_USE;
 
 #endif
