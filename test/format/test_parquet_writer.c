@@ -240,6 +240,30 @@ RV_TEST(spilling_changes_nothing)
     pt_free(&t);
 }
 
+RV_TEST(wide_tables)
+{
+    enum { WIDE = 3000 };
+    static pt_spec specs[WIDE];
+    static char names[WIDE][8];
+    pt_table t;
+    rv_format_opts o = options(RV_ENCODING_AUTO);
+    rv_buf a = RV_BUF_INIT, b = RV_BUF_INIT;
+    rv_file_stats stats;
+    for (size_t i = 0; i < WIDE; i++) {
+        specs[i] = mixed[i % MIXED];
+        snprintf(names[i], sizeof names[i], "c%zu", i);
+        specs[i].name = names[i];
+    }
+    pt_make(&t, specs, WIDE, 40);
+    CHECK_EQ(write_all(&t, &o, 40, &a, &stats), RV_OK);
+    verify(&a, 40);
+    CHECK_EQ(write_all(&t, &o, 13, &b, &stats), RV_OK);
+    CHECK(a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0);
+    rv_buf_free(&a);
+    rv_buf_free(&b);
+    pt_free(&t);
+}
+
 static rv_status refuse_late(void *self, rv_bytes data, rv_error *err)
 {
     uint64_t *left = self;
@@ -419,6 +443,6 @@ RV_TEST(every_scratch_operation_may_fail)
 
 RV_TEST_MAIN(RV_CASE(bytes_do_not_depend_on_batches), RV_CASE(many_pages_and_groups_verify),
              RV_CASE(empty_tables), RV_CASE(group_strategies), RV_CASE(estimate_grows_to_the_size),
-             RV_CASE(spilling_changes_nothing), RV_CASE(a_failing_sink_ends_it),
-             RV_CASE(big_values_make_pages_of_their_own), RV_CASE(every_allocation_may_fail),
-             RV_CASE(every_scratch_operation_may_fail))
+             RV_CASE(spilling_changes_nothing), RV_CASE(wide_tables),
+             RV_CASE(a_failing_sink_ends_it), RV_CASE(big_values_make_pages_of_their_own),
+             RV_CASE(every_allocation_may_fail), RV_CASE(every_scratch_operation_may_fail))

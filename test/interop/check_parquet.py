@@ -144,6 +144,7 @@ def check(path, table, compatible):
         failures += compare(name, "pyarrow", c["name"], got, want)
         failures += check_duckdb(ducks, path, name, c["name"], kind, seen_kind, want, compatible)
     failures += check_statistics(file, name)
+    failures += check_footer(file, name, table)
     return failures
 
 
@@ -171,6 +172,29 @@ def check_statistics(file, name):
             if chunk.statistics is None or not chunk.has_offset_index:
                 print(f"{name}: group {g}, column {chunk.path_in_schema}: no statistics or index")
                 failures += 1
+    return failures
+
+
+def check_footer(file, name, table):
+    """The keys of the footer, and that the file says who wrote it in the form readers parse."""
+    keys = file.metadata.metadata or {}
+    types = json.loads(keys.get(b"rivet.types", b"{}"))
+    want = {c["name"]: c["type"] for c in table["columns"]}
+    failures = 0
+    if types != want:
+        print(f"{name}: rivet.types does not name the types")
+        failures += 1
+    for key in ("rivet.source_types", "rivet.fidelity"):
+        if list(json.loads(keys.get(key.encode(), b"{}"))) != list(want):
+            print(f"{name}: {key} does not name every column")
+            failures += 1
+    sums = json.loads(keys.get(b"rivet.checksum", b"{}"))
+    if sums.get("id") != "rivet-checksum-v1" or list(sums.get("columns", {})) != list(want):
+        print(f"{name}: rivet.checksum is not complete")
+        failures += 1
+    if not file.metadata.created_by.startswith("rivet version ") or b"ARROW:schema" in keys:
+        print(f"{name}: created_by {file.metadata.created_by!r}, keys {sorted(keys)}")
+        failures += 1
     return failures
 
 

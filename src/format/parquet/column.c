@@ -188,42 +188,43 @@ static bool pays(uint64_t raw, uint64_t stored)
 }
 
 /* The faster codec is good enough where it leaves at most a hundredth more. */
-static rv_status try_codecs(rv_pq_column *c, rv_pq_press *press, rv_bytes part, size_t *stored,
+static rv_status try_faster(rv_pq_column *c, rv_pq_press *press, rv_bytes part, size_t stored,
                             rv_error *err)
 {
     size_t faster;
-    RV_TRY(rv_pq_press_trial(press, press->codec, part, stored, err));
     if (!press->faster)
         return RV_OK;
     RV_TRY(rv_pq_press_trial(press, press->faster, part, &faster, err));
-    c->faster = faster <= *stored + *stored / 100;
+    c->faster = faster <= stored + stored / 100;
     return RV_OK;
 }
 
+/* Is it time for a trial? In the first two groups, then ever more seldom; never again once a
+ * whole compressed chunk has shown that trials mislead. */
+static bool trial_is_due(const rv_pq_column *c)
+{
+    return !c->codec_over && (c->groups < 2 || (c->groups & (c->groups - 1)) == 0);
+}
+
 /* Is compressing worth it? The group before the last knows, if it was compressed; otherwise a
- * part of the first page is tried, with the dictionary, which shares the codec, but ever more
- * seldom. Once a whole chunk has shown that it is not, the trial is not believed again. */
+ * part of the first page is tried, with the dictionary, which shares the codec. */
 static rv_status decide_codec(rv_pq_column *c, rv_pq_press *press, rv_bytes part, rv_error *err)
 {
-    bool again = c->groups < 2 || (c->groups & (c->groups - 1)) == 0; /* 2, 4, 8, ... */
     c->chunk.compressed = c->compressed_before[c->groups & 1];
-    if (!press->codec || c->codec_over || c->chunk.compressed || !again)
+    if (!press->codec || c->chunk.compressed || !trial_is_due(c))
         return RV_OK;
     if (c->groups >= 2)
         part.len = min_size(part.len, TRIAL_AGAIN_BYTES);
-    size_t raw = part.len, stored;
-    RV_TRY(try_codecs(c, press, part, &stored, err));
+    size_t raw = part.len, stored, entries_len = 0;
+    RV_TRY(rv_pq_press_trial(press, press->codec, part, &stored, err));
+    rv_buf_clear(&press->entries);
     if (c->chunk.dict_n > 0) {
-        size_t entries_len;
-        rv_buf_clear(&press->entries);
         RV_TRY(rv_pq_dict_plain(&c->dict, c->chunk.dict_n, &press->entries, err));
         RV_TRY(rv_pq_press_trial(press, press->codec, rv_buf_bytes(&press->entries), &entries_len,
                                  err));
-        raw += press->entries.len;
-        stored += entries_len;
     }
-    c->chunk.compressed = pays(raw, stored);
-    return RV_OK;
+    c->chunk.compressed = pays(raw + press->entries.len, stored + entries_len);
+    return c->chunk.compressed ? try_faster(c, press, part, stored, err) : RV_OK;
 }
 
 static rv_codec *codec_of(const rv_pq_column *c, const rv_pq_press *press)

@@ -6,6 +6,8 @@
 #include "format/parquet/pack.h"
 
 #define KEEP_BYTES ((size_t)2 << 20)
+/* A value of 1 GiB and a page around it. */
+#define BODY_MAX (((size_t)1 << 30) + ((size_t)64 << 20))
 
 static rv_pq_codec codec_number(rv_codec_id id)
 {
@@ -161,7 +163,7 @@ rv_status rv_pq_press_trial(rv_pq_press *p, rv_codec *codec, rv_bytes raw, size_
 rv_status rv_pq_page_store(rv_pq_press *p, rv_pq_page_header *header, rv_bytes body,
                            rv_codec *codec, rv_pq_log *log, rv_pq_stored *out, rv_error *err)
 {
-    if (body.len > INT32_MAX / 2)
+    if (body.len > BODY_MAX)
         return rv_fail(err, RV_E_VALUE_TOO_LARGE, "a page of %zu bytes cannot be written",
                        body.len);
     rv_bytes stored = body;
