@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/fault.h"
 #include "engine/chunks.h"
 #include "engine/execute_internal.h"
@@ -19,8 +21,10 @@ static rv_status commit_single(rv_job *job, rv_cursor *cursor, const rv_unit *un
         RV_TRY(rv_position_to_json(&out->position, out->moved, &job->arena, &position_json, err));
     }
     out->skipped = result->rows == 0 && job->x->skip_empty;
-    if (out->skipped || job->to_stdout)
+    if (job->to_stdout)
         return RV_OK;
+    if (out->skipped) /* an earlier reading may have found rows */
+        return rv_unit_drop_surplus(job, unit->name, result, err);
     return rv_unit_seal_and_check(job, unit, out->position.last_cursor_value, result, position_json,
                                   err);
 }
@@ -29,6 +33,18 @@ static rv_status store_cursor_bounds(rv_job *job, const rv_cursor *c, rv_error *
 {
     rv_run_facts facts = {.cursor_low = c->low, .cursor_bound = c->bound};
     return rv_state_run_facts(job->state, &job->lease, &facts, err);
+}
+
+static rv_status plan_cursor(rv_job *job, const rv_position_row *position, rv_cursor *cursor,
+                             rv_work *work, rv_error *err)
+{
+    for (unsigned attempt = 0;;) {
+        rv_status st = rv_cursor_plan(cursor, job, position, work, err);
+        if (st == RV_OK)
+            return RV_OK;
+        rv_cursor_free(cursor);
+        RV_TRY(rv_job_again(job, &attempt, err));
+    }
 }
 
 static rv_status execute_single(rv_job *job, rv_executed *out, rv_error *err)
@@ -42,7 +58,7 @@ static rv_status execute_single(rv_job *job, rv_executed *out, rv_error *err)
     rv_status st;
     RV_GO(rv_state_position_get(job->state, job->x->name, &job->arena, &position, &have, err));
     if (incremental) {
-        RV_GO(rv_cursor_plan(&cursor, job, have ? &position : NULL, &work, err));
+        RV_GO(plan_cursor(job, have ? &position : NULL, &cursor, &work, err));
         RV_GO(store_cursor_bounds(job, &cursor, err));
     } else {
         RV_GO(rv_plan_single(job, &work, err));
@@ -84,21 +100,52 @@ static rv_status begin_checkpoint(rv_job *job, const rv_work *work, rv_error *er
     return RV_OK;
 }
 
+static rv_status ask_bounds(rv_job *job, const char *keyset_high, rv_work *work, rv_error *err)
+{
+    for (unsigned attempt = 0;;) {
+        rv_status st = job->keyset ? rv_ranges_make(job, keyset_high, &work->ranges, err)
+                                   : rv_chunks_make(job, &work->tasks, err);
+        if (st == RV_OK)
+            return RV_OK;
+        RV_TRY(rv_job_again(job, &attempt, err));
+    }
+}
+
 static rv_status plan_new(rv_job *job, rv_work *work, rv_error *err)
 {
     rv_position_row position = {0};
     bool have = false;
     *work = (rv_work){.kind = job->keyset ? RV_WORK_RANGES : RV_WORK_TASKS,
                       .unit_rows = job->x->chunk_size};
-    if (job->keyset) {
-        if (job->x->keyset_incremental)
-            RV_TRY(rv_state_position_get(job->state, job->x->name, &job->arena, &position, &have,
-                                         err));
-        RV_TRY(rv_ranges_make(job, have ? position.keyset_high : NULL, &work->ranges, err));
-    } else {
-        RV_TRY(rv_chunks_make(job, &work->tasks, err));
-    }
+    if (job->x->keyset_incremental)
+        RV_TRY(rv_state_position_get(job->state, job->x->name, &job->arena, &position, &have, err));
+    RV_TRY(ask_bounds(job, have ? position.keyset_high : NULL, work, err));
     return job->checkpoint ? begin_checkpoint(job, work, err) : RV_OK;
+}
+
+/* Nobody may claim a chunk whose tries are used up: that is no success and no defect of ours. */
+static rv_status refuse_unfinished(rv_job *job, rv_error *err)
+{
+    rv_arena scratch = RV_ARENA_INIT;
+    rv_task_rows tasks = {0};
+    rv_status st = RV_OK;
+    if (job->checkpoint && !job->keyset)
+        st = rv_state_tasks(job->state, job->run_id, &scratch, &tasks, err);
+    for (size_t i = 0; st == RV_OK && i < tasks.n; i++) {
+        const rv_task_row *t = &tasks.rows[i];
+        if (strcmp(t->status, "completed") == 0)
+            continue;
+        st = rv_fail(err, RV_E_RUN_CHECKPOINT,
+                     "export '%s': chunk %lld failed in all its %lld tries\n%s", job->x->name,
+                     (long long)t->chunk_index, (long long)t->attempts,
+                     t->last_error ? t->last_error : "");
+        rv_hint(err,
+                "mend the cause, then drop the checkpoint with `rivet state reset-chunks -e "
+                "%s` and start fresh",
+                job->x->name);
+    }
+    rv_arena_free(&scratch);
+    return st;
 }
 
 static rv_status empty_unit(rv_job *job, rv_error *err)
@@ -125,7 +172,8 @@ static rv_status count_files(rv_job *job, size_t *out, rv_error *err)
     *out = 0;
     job->bytes = 0;
     for (size_t i = 0; st == RV_OK && i < parts.n; i++) {
-        if (strcmp(parts.rows[i].status, "committed") != 0)
+        if (strcmp(parts.rows[i].status, "committed") != 0 &&
+            strcmp(parts.rows[i].status, "uploaded") != 0)
             continue;
         (*out)++;
         job->bytes += parts.rows[i].bytes;
@@ -143,6 +191,7 @@ static rv_status execute_many(rv_job *job, rv_executed *out, rv_error *err)
     RV_TRY(job->resumed ? rv_resume_plan(job, &work, err) : plan_new(job, &work, err));
     announce(job, work.kind == RV_WORK_TASKS ? (int64_t)work.tasks.n : 0);
     RV_TRY(rv_pool_run(job, &work, err));
+    RV_TRY(refuse_unfinished(job, err));
     RV_TRY(count_files(job, &files, err));
     if (files == 0 && job->x->skip_empty) {
         out->skipped = true;
@@ -159,8 +208,9 @@ static rv_status execute_many(rv_job *job, rv_executed *out, rv_error *err)
 
 rv_status rv_execute(rv_job *job, bool sealed, rv_executed *out, rv_error *err)
 {
-    if (sealed)
-        return rv_resume_sealed(job, out, err);
-    return job->mode == RV_CHUNKED || job->keyset ? execute_many(job, out, err)
-                                                  : execute_single(job, out, err);
+    size_t files;
+    if (job->mode == RV_CHUNKED || job->keyset)
+        return execute_many(job, out, err);
+    RV_TRY(sealed ? rv_resume_sealed(job, out, err) : execute_single(job, out, err));
+    return job->to_stdout ? RV_OK : count_files(job, &files, err);
 }

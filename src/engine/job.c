@@ -148,7 +148,55 @@ rv_status rv_job_open_journal(rv_job *job, rv_error *err)
 
 /* ---- source ---- */
 
-rv_status rv_job_open_source(rv_job *job, rv_source **out, rv_error *err)
+int64_t rv_retry_wait_us(const rv_error *err, unsigned attempt, uint64_t base_ms)
+{
+    static const int64_t extra_us[] = {[RV_RETRY_C] = 15000000,
+                                       [RV_RETRY_D] = 1000000,
+                                       [RV_RETRY_M] = 5000000,
+                                       [RV_RETRY_R] = 5000000};
+    int64_t wait_us = (int64_t)base_ms * 1000;
+    for (unsigned i = 1; i < attempt && wait_us < 60000000; i++)
+        wait_us *= 2;
+    if (wait_us > 60000000)
+        wait_us = 60000000;
+    if ((size_t)err->retry < sizeof extra_us / sizeof extra_us[0])
+        wait_us += extra_us[err->retry];
+    int64_t wished_us = (int64_t)err->retry_after_ms * 1000;
+    return wait_us > wished_us ? wait_us : wished_us;
+}
+
+bool rv_job_may_pass(const rv_job *job, const rv_error *cause, unsigned attempt)
+{
+    if (cause->retry == RV_RETRY_P || cause->code == RV_E_INTERRUPTED || job->to_stdout)
+        return false;
+    /* a disk that fails twice stays broken; a network heals */
+    return cause->retry != RV_RETRY_N || job->sd->engine != RV_ENGINE_SQLITE || attempt <= 1;
+}
+
+rv_status rv_job_back_off(rv_job *job, unsigned attempt, rv_error *err)
+{
+    int64_t wait_us = rv_retry_wait_us(err, attempt, job->x->tuning.retry_backoff_ms);
+    RV_LOG_WARN(job->env, "export '%s': attempt %u failed (%s), next in %lld ms", job->x->name,
+                attempt, err->text, (long long)(wait_us / 1000));
+    rv_journal_add(job->journal, "retry_attempted", "isi", "attempt", (int64_t)attempt, "reason",
+                   err->text, "backoff_ms", wait_us / 1000);
+    pthread_mutex_lock(&job->lock);
+    job->retries++;
+    pthread_mutex_unlock(&job->lock);
+    if (!rv_cancel_sleep_us(job->env->cancel, wait_us))
+        return rv_cancel_check(job->env->cancel, err);
+    return RV_OK;
+}
+
+rv_status rv_job_again(rv_job *job, unsigned *io_attempt, rv_error *err)
+{
+    ++*io_attempt;
+    bool allowed =
+        *io_attempt <= job->x->tuning.max_retries && rv_job_may_pass(job, err, *io_attempt);
+    return allowed ? rv_job_back_off(job, *io_attempt, err) : err->code;
+}
+
+rv_status rv_job_connect(rv_job *job, rv_source **out, rv_error *err)
 {
     rv_source_opts opts = {.cfg = &job->cfg->source,
                            .tuning = &job->x->tuning,
@@ -157,7 +205,17 @@ rv_status rv_job_open_source(rv_job *job, rv_source **out, rv_error *err)
     return job->sd->open(job->env, &opts, out, err);
 }
 
-static rv_status resolve_once(rv_job *job, rv_expr bound, rv_error *err)
+rv_status rv_job_open_source(rv_job *job, rv_source **out, rv_error *err)
+{
+    for (unsigned attempt = 0;;) {
+        rv_status st = rv_job_connect(job, out, err);
+        if (st == RV_OK)
+            return RV_OK;
+        RV_TRY(rv_job_again(job, &attempt, err));
+    }
+}
+
+rv_status rv_job_relation(rv_job *job, rv_expr bound, rv_relation **out, rv_error *err)
 {
     const rv_cfg_export *x = job->x;
     rv_read_spec spec = {.table = x->table,
@@ -172,7 +230,12 @@ static rv_status resolve_once(rv_job *job, rv_expr bound, rv_error *err)
                          .override_error_null = x->override_error_null,
                          .allow_row_security = x->allow_row_security,
                          .zero_date_fail = x->zero_date_fail};
-    return job->sd->resolve(job->source, &spec, &job->arena, &job->rel, err);
+    for (unsigned attempt = 0;;) {
+        rv_status st = job->sd->resolve(job->source, &spec, &job->arena, out, err);
+        if (st == RV_OK)
+            return RV_OK;
+        RV_TRY(rv_job_again(job, &attempt, err));
+    }
 }
 
 /* chunked on a table without a column named: its key decides (config section 6). */
@@ -201,7 +264,7 @@ static rv_status auto_chunk(rv_job *job, rv_error *err)
     *own = *x;
     own->chunk_column = key->columns[0];
     job->x = own;
-    return resolve_once(job, (rv_expr){own->chunk_column, NULL}, err);
+    return rv_job_relation(job, (rv_expr){own->chunk_column, NULL}, &job->rel, err);
 }
 
 static rv_status add_meta_columns(rv_job *job, rv_error *err)
@@ -265,7 +328,7 @@ rv_status rv_job_resolve(rv_job *job, rv_error *err)
                        rv_engine_name(job->cfg->source.engine));
     if (!job->source)
         RV_TRY(rv_job_open_source(job, &job->source, err));
-    RV_TRY(resolve_once(job, rv_plan_bound(job), err));
+    RV_TRY(rv_job_relation(job, rv_plan_bound(job), &job->rel, err));
     if (job->mode == RV_CHUNKED && !job->keyset && !job->x->chunk_column)
         RV_TRY(auto_chunk(job, err));
     RV_TRY(rv_plan_check(job, err));

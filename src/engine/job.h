@@ -73,7 +73,22 @@ rv_status rv_job_assume(rv_job *job, const rv_run_row *row, rv_error *err) RV_MU
 /* Connects the source (once) and resolves the relation, the schema with meta columns, plan hash
  * and owner facts. */
 rv_status rv_job_resolve(rv_job *job, rv_error *err) RV_MUST_USE;
+/* One try, and as many as section 10 of the lifecycle page grants. */
+rv_status rv_job_connect(rv_job *job, rv_source **out, rv_error *err) RV_MUST_USE;
 rv_status rv_job_open_source(rv_job *job, rv_source **out, rv_error *err) RV_MUST_USE;
+/* The relation with another bound column than the mode's own (settle.column). */
+rv_status rv_job_relation(rv_job *job, rv_expr bound, rv_relation **out, rv_error *err) RV_MUST_USE;
+
+/* Whether the class of this failure, the attempt-th in a row, grants another try at all. */
+bool rv_job_may_pass(const rv_job *job, const rv_error *cause, unsigned attempt) RV_MUST_USE;
+/* Logs, journals, counts and waits; RV_E_INTERRUPTED when cancelled. */
+rv_status rv_job_back_off(rv_job *job, unsigned attempt, rv_error *err) RV_MUST_USE;
+/* Both, within max_retries: RV_OK means try again; else the cause is the answer. Counts *io_attempt
+ * from 0. */
+rv_status rv_job_again(rv_job *job, unsigned *io_attempt, rv_error *err) RV_MUST_USE;
+/* Wait before the next try: spec "lifecycle" section 10. */
+int64_t rv_retry_wait_us(const rv_error *err, unsigned attempt, uint64_t base_ms);
+
 rv_status rv_job_open_journal(rv_job *job, rv_error *err) RV_MUST_USE;
 void rv_job_close(rv_job *job);
 

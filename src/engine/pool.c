@@ -11,6 +11,7 @@ typedef struct rv_pool {
     bool parallel;             /* several ranges: names carry the range */
     size_t next;               /* under job->lock: task or range to take, without a checkpoint */
     bool stop;                 /* under job->lock */
+    pthread_mutex_t claims;    /* a task given back by a failure is not claimed again by this run */
     rv_error error;            /* the worst so far */
     const char *last_position; /* of the last range */
 } rv_pool;
@@ -48,9 +49,16 @@ static void pool_failed(rv_pool *p, const rv_error *err)
 static rv_status claim_task(rv_thread *t, bool *out_found, rv_error *err)
 {
     rv_pool *p = t->pool;
-    if (p->job->checkpoint)
-        return rv_state_task_claim(p->job->state, &p->job->lease, &t->scratch, &t->task, out_found,
-                                   err);
+    if (p->job->checkpoint) {
+        rv_status st = RV_OK;
+        pthread_mutex_lock(&p->claims);
+        *out_found = false;
+        if (!stopped(p))
+            st = rv_state_task_claim(p->job->state, &p->job->lease, &t->scratch, &t->task,
+                                     out_found, err);
+        pthread_mutex_unlock(&p->claims);
+        return st;
+    }
     pthread_mutex_lock(&p->job->lock);
     *out_found = p->next < p->work->tasks.n;
     if (*out_found)
@@ -66,7 +74,7 @@ static rv_status may_retry_task(void *ctx, const rv_error *cause, bool *out_allo
     (void)cause;
     RV_TRY(rv_state_task_retry(job->state, &job->lease, t->task.chunk_index, out_allowed, err));
     pthread_mutex_lock(&job->lock);
-    job->chunks_retried++;
+    job->chunks_retried += *out_allowed;
     pthread_mutex_unlock(&job->lock);
     return RV_OK;
 }
@@ -97,8 +105,14 @@ static void task_failed(rv_thread *t, const rv_error *err)
     bool interrupted = err->code == RV_E_INTERRUPTED;
     rv_journal_add(job->journal, "chunk_failed", "isi", "chunk_index", t->task.chunk_index, "error",
                    err->text, "attempt", t->task.attempts);
-    if (job->checkpoint && rv_state_task_release(job->state, &job->lease, t->task.chunk_index,
-                                                 !interrupted, err->text, &ignored) != RV_OK)
+    if (!job->checkpoint)
+        return;
+    pool_failed(t->pool, err);
+    pthread_mutex_lock(&t->pool->claims);
+    rv_status st = rv_state_task_release(job->state, &job->lease, t->task.chunk_index, !interrupted,
+                                         err->text, &ignored);
+    pthread_mutex_unlock(&t->pool->claims);
+    if (st != RV_OK)
         RV_LOG_WARN(job->env, "chunk %lld could not be released: %s",
                     (long long)t->task.chunk_index, ignored.text);
 }
@@ -216,6 +230,7 @@ rv_status rv_pool_run(rv_job *job, const rv_work *work, rv_error *err)
     rv_thread *threads = rv_calloc(n, sizeof *threads);
     if (!threads)
         return rv_fail_memory(err);
+    pthread_mutex_init(&pool.claims, NULL);
     for (size_t i = 0; i < n; i++) {
         threads[i].pool = &pool;
         threads[i].shared = i == 0;
@@ -227,6 +242,7 @@ rv_status rv_pool_run(rv_job *job, const rv_work *work, rv_error *err)
         if (threads[i].started)
             (void)pthread_join(threads[i].id, NULL);
     rv_free(threads);
+    pthread_mutex_destroy(&pool.claims);
     if (pool.error.code == RV_OK)
         return RV_OK;
     *err = pool.error;

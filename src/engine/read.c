@@ -11,11 +11,13 @@
 #define RSS_WAIT_MAX_US 30000000
 #define MIB (1024.0 * 1024.0)
 
-static void interrupt_source(void *ctx)
+void rv_reader_interrupt(void *reader)
 {
-    rv_reader *r = ctx;
+    rv_reader *r = reader;
+    pthread_mutex_lock(&r->source_lock);
     if (r->source)
         r->job->sd->interrupt(r->source);
+    pthread_mutex_unlock(&r->source_lock);
 }
 
 rv_status rv_reader_open(rv_reader *r, rv_job *job, rv_source *shared, unsigned workers,
@@ -27,7 +29,8 @@ rv_status rv_reader_open(rv_reader *r, rv_job *job, rv_source *shared, unsigned 
     rv_pager_init(&r->pager, &job->x->tuning, row_bytes, workers);
     if (!shared)
         RV_TRY(rv_job_open_source(job, &r->source, err));
-    r->hook = rv_cancel_hook_add(job->env->cancel, interrupt_source, r);
+    pthread_mutex_init(&r->source_lock, NULL);
+    r->hook = rv_cancel_hook_add(job->env->cancel, rv_reader_interrupt, r);
     return RV_OK;
 }
 
@@ -37,6 +40,7 @@ void rv_reader_close(rv_reader *r)
         rv_cancel_hook_remove(r->job->env->cancel, r->hook);
     if (r->own_source && r->source)
         r->job->sd->close(r->source);
+    pthread_mutex_destroy(&r->source_lock);
     rv_arena_free(&r->arena);
     r->source = NULL;
     r->hook = -1;
@@ -52,7 +56,7 @@ void rv_reader_reset(rv_reader *r)
     r->limited = false;
     r->last = NULL;
     r->n_last = 0;
-    r->attempt = 0;
+    r->spent = false;
 }
 
 rv_status rv_datums_copy(rv_arena *a, const rv_datum *in, size_t n, const rv_datum **out,
@@ -67,23 +71,6 @@ rv_status rv_datums_copy(rv_arena *a, const rv_datum *in, size_t n, const rv_dat
     }
     *out = copy;
     return RV_OK;
-}
-
-int64_t rv_retry_wait_us(const rv_error *err, unsigned attempt, uint64_t base_ms)
-{
-    static const int64_t extra_us[] = {[RV_RETRY_C] = 15000000,
-                                       [RV_RETRY_D] = 1000000,
-                                       [RV_RETRY_M] = 5000000,
-                                       [RV_RETRY_R] = 5000000};
-    int64_t wait_us = (int64_t)base_ms * 1000;
-    for (unsigned i = 1; i < attempt && wait_us < 60000000; i++)
-        wait_us *= 2;
-    if (wait_us > 60000000)
-        wait_us = 60000000;
-    if ((size_t)err->retry < sizeof extra_us / sizeof extra_us[0])
-        wait_us += extra_us[err->retry];
-    int64_t wished_us = (int64_t)err->retry_after_ms * 1000;
-    return wait_us > wished_us ? wait_us : wished_us;
 }
 
 /* ---- batches ---- */
@@ -228,49 +215,47 @@ static rv_status run_statement(rv_reader *r, const rv_page_spec *spec, rv_page_e
 static rv_status reconnect(rv_reader *r, rv_error *err)
 {
     rv_source *fresh = NULL;
-    RV_TRY(rv_job_open_source(r->job, &fresh, err));
-    if (r->hook >= 0)
-        rv_cancel_hook_remove(r->job->env->cancel, r->hook);
+    RV_TRY(rv_job_connect(r->job, &fresh, err));
+    pthread_mutex_lock(&r->source_lock);
     rv_source *old = r->source;
     r->source = fresh;
+    pthread_mutex_unlock(&r->source_lock);
     if (!r->own_source)
         r->job->source = fresh;
-    r->hook = rv_cancel_hook_add(r->job->env->cancel, interrupt_source, r);
     r->job->sd->close(old);
-    return RV_OK;
+    return rv_cancel_check(r->job->env->cancel, err); /* an interrupt may have met the old one */
 }
 
-/* Decides about a failed statement: RV_OK means try again (already waited). */
-static rv_status recover(rv_reader *r, rv_error *err)
+static rv_status may_go_on(rv_reader *r, const rv_error *cause, unsigned attempt, bool *out,
+                           rv_error *err)
 {
-    rv_job *job = r->job;
-    if (err->retry == RV_RETRY_P || err->code == RV_E_INTERRUPTED || job->to_stdout)
-        return err->code;
-    r->attempt++;
-    bool allowed = r->attempt <= job->x->tuning.max_retries;
-    if (r->may_retry) {
+    bool passing = rv_job_may_pass(r->job, cause, attempt);
+    *out = passing && attempt <= r->job->x->tuning.max_retries;
+    return passing && r->may_retry ? r->may_retry(r->retry_ctx, cause, out, err) : RV_OK;
+}
+
+rv_status rv_reader_recover(rv_reader *r, unsigned *io_attempt, rv_error *err)
+{
+    for (;;) {
+        bool allowed = false;
         rv_error state_err = {0};
-        rv_status st = r->may_retry(r->retry_ctx, err, &allowed, &state_err);
+        bool lost = err->retry == RV_RETRY_N || err->retry == RV_RETRY_C;
+        ++*io_attempt;
+        rv_status st = may_go_on(r, err, *io_attempt, &allowed, &state_err);
         if (st != RV_OK) {
             *err = state_err;
             return st;
         }
+        /* another connection has another snapshot */
+        if (!allowed || (lost && r->job->consistency == RV_CONSISTENCY_SNAPSHOT)) {
+            r->spent = true;
+            return err->code;
+        }
+        rv_pager_failed(&r->pager, err->retry);
+        RV_TRY(rv_job_back_off(r->job, *io_attempt, err));
+        if (!lost || reconnect(r, err) == RV_OK)
+            return RV_OK;
     }
-    if (!allowed)
-        return err->code;
-    int64_t wait_us = rv_retry_wait_us(err, r->attempt, job->x->tuning.retry_backoff_ms);
-    RV_LOG_WARN(job->env, "export '%s': attempt %u failed (%s), next in %lld ms", job->x->name,
-                r->attempt, err->text, (long long)(wait_us / 1000));
-    rv_journal_add(job->journal, "retry_attempted", "isi", "attempt", (int64_t)r->attempt, "reason",
-                   err->text, "backoff_ms", wait_us / 1000);
-    pthread_mutex_lock(&job->lock);
-    job->retries++;
-    pthread_mutex_unlock(&job->lock);
-    rv_pager_failed(&r->pager, err->retry);
-    bool lost_connection = err->retry == RV_RETRY_N || err->retry == RV_RETRY_C;
-    if (!rv_cancel_sleep_us(job->env->cancel, wait_us))
-        return rv_cancel_check(job->env->cancel, err);
-    return lost_connection ? reconnect(r, err) : RV_OK;
 }
 
 static rv_status pause_between(rv_reader *r, uint64_t rows, rv_error *err)
@@ -303,16 +288,11 @@ static rv_page_spec page_for(const rv_reader *r, const rv_segment *seg, const rv
     return spec;
 }
 
-/* The same statement again is right only when what it gave is known by its last key. */
-static bool can_go_on(const rv_segment *seg, const rv_page_end *end)
-{
-    return seg->paged || end->rows == 0;
-}
-
 static rv_status read_segment(rv_reader *r, const rv_segment *seg, rv_error *err)
 {
     const rv_datum *after = seg->after;
     uint64_t left = seg->limit;
+    unsigned attempt = 0;
     r->no_position = seg->no_position;
     for (;;) {
         rv_page_spec spec = page_for(r, seg, after, left);
@@ -322,16 +302,17 @@ static rv_status read_segment(rv_reader *r, const rv_segment *seg, rv_error *err
         if (seg->limit)
             left -= end.rows < left ? end.rows : left;
         if (st != RV_OK) {
-            if (!can_go_on(seg, &end))
+            /* only what is known by its last key goes on; the rest starts its unit again */
+            if (!seg->paged)
                 return st;
-            RV_TRY(recover(r, err));
+            RV_TRY(rv_reader_recover(r, &attempt, err));
             if (seg->limit && left == 0) {
                 r->limited = true;
                 return RV_OK;
             }
             continue;
         }
-        r->attempt = 0;
+        attempt = 0;
         count_statement(r, &end);
         uint64_t page_bytes = r->frozen_bytes + rv_builder_bytes_used(r->builder) - before;
         RV_TRY(check_batch_memory(r, page_bytes, end.rows, err));

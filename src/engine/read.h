@@ -23,7 +23,8 @@ typedef struct rv_segment {
 
 typedef struct rv_reader {
     rv_job *job;
-    rv_source *source;
+    rv_source *source; /* replaced under source_lock; interrupted under it */
+    pthread_mutex_t source_lock;
     bool own_source;
     rv_pager pager;
     rv_builder *builder;
@@ -38,7 +39,7 @@ typedef struct rv_reader {
     /* asked before each retry; NULL: max_retries decides */
     rv_status (*may_retry)(void *ctx, const rv_error *cause, bool *out_allowed, rv_error *err);
     void *retry_ctx;
-    unsigned attempt; /* of the statement at hand */
+    bool spent; /* the last failure used up its tries */
     /* results of the segments read since reset */
     uint64_t rows_read;
     bool no_position;     /* of the segment at hand */
@@ -58,7 +59,10 @@ rv_status rv_reader_read(rv_reader *r, const rv_segment *segments, size_t n,
 /* Copies datums into the arena. */
 rv_status rv_datums_copy(rv_arena *a, const rv_datum *in, size_t n, const rv_datum **out,
                          rv_error *err) RV_MUST_USE;
-/* Wait before the next try: spec "lifecycle" section 10. */
-int64_t rv_retry_wait_us(const rv_error *err, unsigned attempt, uint64_t base_ms);
+/* After a failure that may pass: waits and reconnects as its class asks. RV_OK: try again. Else the
+ * tries are used up and the cause is the answer. *io_attempt counts the failures in a row. */
+rv_status rv_reader_recover(rv_reader *r, unsigned *io_attempt, rv_error *err) RV_MUST_USE;
+/* Ends the running statement; any thread. */
+void rv_reader_interrupt(void *reader);
 
 #endif

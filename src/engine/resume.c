@@ -25,10 +25,6 @@ rv_status rv_resume_sealed(rv_job *job, rv_executed *out, rv_error *err)
                              &position, err));
     job->rows += (int64_t)sums.rows;
     rv_sums_free(&sums);
-    for (size_t i = 0; i < parts.n; i++) {
-        job->files++;
-        job->bytes += parts.rows[i].bytes;
-    }
     *out = (rv_executed){.single = true, .rows = (uint64_t)units.rows[0].rows, .parts = parts.n};
     if (parts.n)
         out->first_name = parts.rows[0].file_name;

@@ -49,6 +49,7 @@ typedef struct rv_pipe {
     rv_queue *queue; /* NULL: no second thread */
     rv_status read_status;
     rv_error read_error;
+    int64_t shown; /* rows counted as progress */
 } rv_pipe;
 
 static rv_status open_builder(rv_worker *w, rv_error *err)
@@ -88,8 +89,10 @@ static rv_status take_batch(rv_pipe *p, rv_batch *batch, rv_error *err)
     int64_t rows = batch->rows;
     rv_status st = rv_parts_write(&p->parts, batch, err);
     rv_builder_recycle(p->worker->reader.builder, batch);
-    if (st == RV_OK)
+    if (st == RV_OK) {
         show_progress(p->worker->job, rows);
+        p->shown += rows;
+    }
     return st;
 }
 
@@ -129,7 +132,7 @@ static rv_status encode_all(rv_pipe *p, rv_error *err)
         if (st != RV_OK) { /* the reader must not go on for nothing */
             rv_queue_shut(p->queue);
             rv_builder_shut(p->worker->reader.builder);
-            p->worker->job->sd->interrupt(p->worker->reader.source);
+            rv_reader_interrupt(&p->worker->reader);
         }
     }
     return st;
@@ -173,17 +176,30 @@ static void warn_replaced(rv_job *job, const rv_sums *sums)
     }
 }
 
-static rv_status extract_once(rv_worker *w, const rv_unit *unit, rv_unit_result *out, rv_error *err)
+/* DDL guard: the columns are still those that were resolved. */
+static rv_status guard_columns(rv_worker *w, rv_error *err)
+{
+    for (unsigned attempt = 0;;) {
+        rv_status st = w->job->sd->recheck(w->reader.source, w->job->rel, err);
+        if (st == RV_OK)
+            return RV_OK;
+        RV_TRY(rv_reader_recover(&w->reader, &attempt, err));
+    }
+}
+
+static rv_status extract_once(rv_worker *w, const rv_unit *unit, rv_unit_result *out,
+                              int64_t *out_shown, rv_error *err)
 {
     rv_status st;
     rv_pipe p = {.worker = w, .unit = unit};
     rv_reader_reset(&w->reader);
+    RV_GO(guard_columns(w, err));
     RV_GO(open_builder(w, err));
     RV_GO(rv_parts_init(&p.parts, w->job, unit->name, err));
     st = w->queue_depth ? run_two_threads(&p, err) : run_one_thread(&p, err);
     if (st != RV_OK)
         goto done;
-    RV_GO(w->job->sd->recheck(w->reader.source, w->job->rel, err));
+    RV_GO(guard_columns(w, err));
     RV_GO(rv_parts_end(&p.parts, unit->empty_file, err));
     warn_replaced(w->job, &p.parts.sums);
     *out = (rv_unit_result){.rows = p.parts.sums.rows,
@@ -197,6 +213,7 @@ static rv_status extract_once(rv_worker *w, const rv_unit *unit, rv_unit_result 
                             .n_last = w->reader.n_last};
     p.parts.sums = (rv_sums){0};
 done:
+    *out_shown = p.shown;
     rv_parts_free(&p.parts);
     rv_builder_close(w->reader.builder);
     w->reader.builder = NULL;
@@ -214,26 +231,17 @@ static bool streamed(const rv_unit *unit)
 rv_status rv_unit_extract(rv_worker *w, const rv_unit *unit, rv_unit_result *out, rv_error *err)
 {
     rv_job *job = w->job;
-    for (unsigned attempt = 1;; attempt++) {
-        RV_TRY(job->sd->recheck(w->reader.source, job->rel, err));
-        pthread_mutex_lock(&job->lock);
-        int64_t rows_before = job->rows;
-        pthread_mutex_unlock(&job->lock);
-        rv_status st = extract_once(w, unit, out, err);
-        if (st == RV_OK || err->retry == RV_RETRY_P || !streamed(unit) || job->to_stdout ||
-            attempt > job->x->tuning.max_retries || rv_cancel_raised(job->env->cancel))
+    for (unsigned restarts = 0;;) {
+        int64_t shown = 0;
+        rv_status st = extract_once(w, unit, out, &shown, err);
+        if (st == RV_OK || w->reader.spent || !streamed(unit))
             return st;
-        int64_t wait_us = rv_retry_wait_us(err, attempt, job->x->tuning.retry_backoff_ms);
-        RV_LOG_WARN(job->env, "export '%s': unit %s is read again from its start (%s)",
-                    job->x->name, unit->name, err->text);
-        rv_journal_add(job->journal, "retry_attempted", "isi", "attempt", (int64_t)attempt,
-                       "reason", err->text, "backoff_ms", wait_us / 1000);
+        RV_TRY(rv_reader_recover(&w->reader, &restarts, err));
+        RV_LOG_WARN(job->env, "export '%s': unit %s is read again from its start", job->x->name,
+                    unit->name);
         pthread_mutex_lock(&job->lock);
-        job->retries++;
-        job->rows = rows_before;
+        job->rows -= shown;
         pthread_mutex_unlock(&job->lock);
-        if (!rv_cancel_sleep_us(job->env->cancel, wait_us))
-            return rv_cancel_check(job->env->cancel, err);
         if (unit->rewind)
             RV_TRY(unit->rewind(unit->rewind_ctx, err));
     }

@@ -20,6 +20,12 @@ static rv_status drop_part(rv_job *job, const rv_part_row *row, rv_error *err)
     rv_remove_outcome outcome = RV_REMOVE_MISSING;
     if (strcmp(row->status, "superseded") == 0 || strcmp(row->status, "removed") == 0)
         return RV_OK;
+    if (row->upload_id)
+        RV_TRY(job->dd->abort_upload(job->dest, row->file_name, row->upload_id, err));
+    if (row->spool_path) {
+        bool found;
+        RV_TRY(rv_file_remove(row->spool_path, &found, err));
+    }
     RV_TRY(job->dd->remove(job->dest, row->file_name, job->owner_token, row->fingerprint,
                            (uint64_t)row->bytes, &outcome, err));
     if (outcome == RV_REMOVE_FOREIGN)

@@ -200,3 +200,62 @@ def test_an_abandoned_checkpoint_needs_a_decision(place):
     place.rivet("run", "-c", "rivet.yaml", code=0)
     same_rows(place.dataset("k"), table(conn, "SELECT * FROM t"))
     same_rows(place.glob_rows("k"), table(conn, "SELECT * FROM t"))
+
+
+# ---- retries ----
+
+def held(place, seconds):
+    """Another process's exclusive lock on the source for so long."""
+    import threading
+    conn = sqlite3.connect(place.path("src.db"), check_same_thread=False)
+    conn.execute("PRAGMA journal_mode=DELETE")
+    conn.execute("BEGIN EXCLUSIVE")
+    t = threading.Timer(seconds, lambda: (conn.rollback(), conn.close()))
+    t.start()
+    return t
+
+
+def test_a_lock_is_waited_for_and_tried_again_before_the_first_row(place):
+    for x in ({}, {"mode": "incremental", "cursor_column": "id"}):
+        conn = place.db("DROP TABLE IF EXISTS t;" + SIMPLE)
+        fill(conn, 100)
+        place.config([{"name": "s", "table": "t", **x}],
+                     tuning="throttle_ms: 0, lock_timeout_s: 1, max_retries: 5, retry_backoff_ms: 100")
+        conn.close()
+        t = held(place, 2.5)
+        place.rivet("run", "-c", "rivet.yaml", code=0)
+        t.join()
+        run_id, _ = last_run(place, "s")
+        assert summary(place, run_id)["retries"] >= 1
+        place.rivet("state", "reset", "-c", "rivet.yaml", "-e", "s")
+        time.sleep(1.1)
+
+
+def test_tries_are_not_multiplied(place):
+    conn = place.db(SIMPLE + "CREATE VIEW v AS SELECT * FROM t;")
+    fill(conn, 100)
+    place.config([{"name": "s", "table": "v"}],
+                 tuning="throttle_ms: 0, lock_timeout_s: 1, max_retries: 2, retry_backoff_ms: 1")
+    conn.close()
+    t = held(place, 30)
+    r = place.rivet("run", "-c", "rivet.yaml", code=2)
+    t.function()
+    t.cancel()
+    assert r.err.count("attempt ") == 2, r
+
+
+def test_a_chunk_without_tries_left_needs_a_decision(place):
+    conn = place.db(SIMPLE)
+    fill(conn, 3000)
+    conn.execute("UPDATE t SET grp = 'abc' WHERE id = 1500")
+    conn.commit()
+    place.config([{**CHUNKS, "chunk_max_attempts": 1}])
+    place.rivet("run", "-c", "rivet.yaml", code=1)
+    conn.execute("UPDATE t SET grp = 1 WHERE id = 1500")
+    conn.commit()
+    r = place.rivet("run", "-c", "rivet.yaml", code=5)
+    assert "chunk 1 failed" in r.err and "reset-chunks" in r.err, r
+    place.rivet("state", "reset-chunks", "-c", "rivet.yaml", "-e", "k", code=0)
+    time.sleep(1.1)
+    place.rivet("run", "-c", "rivet.yaml", code=0)
+    same_rows(place.glob_rows("k"), table(conn, "SELECT * FROM t"))
