@@ -1,5 +1,7 @@
 #include "format/parquet/writer.h"
 
+#include <inttypes.h>
+
 #include "base/mem.h"
 #include "format/parquet/footer.h"
 
@@ -172,8 +174,8 @@ static rv_status append_column(rv_pq_writer *w, size_t i, const rv_batch *batch,
     rv_pq_column *c = &w->columns[i];
     rv_status st = rv_pq_column_append(c, &w->shop, &batch->columns[i], from, n, err);
     if (st == RV_E_VALUE_TOO_LARGE)
-        (void)rv_wrap(err, st, "column '%s', near row %llu", c->name,
-                      (unsigned long long)(w->ledger.rows + w->group_rows + 1));
+        (void)rv_wrap(err, st, "column '%s', near row %" PRIu64, c->name,
+                      w->ledger.rows + w->group_rows + 1);
     return st;
 }
 
