@@ -109,8 +109,10 @@
     X(62)                                                                                          \
     X(63)
 
+/* NOLINTBEGIN(readability-function-cognitive-complexity): every condition is a constant */
 FOR_1_TO_32(KERNEL32)
 FOR_33_TO_63(KERNEL64)
+/* NOLINTEND(readability-function-cognitive-complexity) */
 
 void rv_pq_pack32(const uint32_t *values, unsigned width, uint8_t *out)
 {
