@@ -216,6 +216,13 @@ void rv_duration_text(int64_t ms, char out[32])
         snprintf(out, 32, "%d.%ds", seconds, tenth);
 }
 
+/* In tenths of 1 << shift bytes, half up. */
+static uint64_t size_tenths(uint64_t bytes, unsigned shift)
+{
+    uint64_t rest = bytes & ((UINT64_C(1) << shift) - 1);
+    return (bytes >> shift) * 10 + ((rest * 10 + (UINT64_C(1) << (shift - 1))) >> shift);
+}
+
 void rv_size_text(uint64_t bytes, char out[32])
 {
     static const char *const units[] = {"KB", "MB", "GB"};
@@ -223,15 +230,10 @@ void rv_size_text(uint64_t bytes, char out[32])
         snprintf(out, 32, "%u B", (unsigned)bytes);
         return;
     }
-    uint64_t tenths = 0;
     unsigned unit = 0;
-    for (; unit < 3; unit++) {
-        unsigned shift = 10 * (unit + 1);
-        uint64_t rest = bytes & ((UINT64_C(1) << shift) - 1);
-        tenths = (bytes >> shift) * 10 + ((rest * 10 + (UINT64_C(1) << (shift - 1))) >> shift);
-        if (tenths < 10240 || unit == 2)
-            break;
-    }
+    uint64_t tenths = size_tenths(bytes, 10);
+    while (tenths >= 10240 && unit < 2)
+        tenths = size_tenths(bytes, 10 * (++unit + 1));
     snprintf(out, 32, "%llu.%u %s", (unsigned long long)(tenths / 10), (unsigned)(tenths % 10),
              units[unit]);
 }

@@ -178,7 +178,7 @@ static const rv_flag flags_cdc[] = {
 };
 static const rv_flag flags_mcp[] = {SWITCH(STDIO, "stdio", "accepted, changes nothing")};
 
-#define FLAGS(array) array, sizeof array / sizeof array[0]
+#define FLAGS(array) (array), sizeof(array) / sizeof((array)[0])
 #define NO_FLAGS NULL, 0
 #define COMMAND(id, parent, path, summary, about, example, ...)                                    \
     {RV_CMD_##id, RV_CMD_##parent, path, summary, about, example, __VA_ARGS__}

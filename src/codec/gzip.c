@@ -38,7 +38,7 @@ static rv_status gzip_decompress(rv_codec *c, rv_bytes in, uint8_t *out, size_t 
             return rv_fail_memory(err);
     }
     size_t from = 0, to = 0;
-    uint8_t nowhere; /* libdeflate wants a pointer even for an empty output */
+    uint8_t nowhere = 0; /* libdeflate wants a pointer even for an empty output */
     while (from < in.len) {
         size_t used = 0, got = 0;
         uint8_t *at = raw_len == 0 ? &nowhere : out + to;

@@ -190,7 +190,7 @@ rv_status rv_builder_f32(rv_builder *b, uint32_t col, float v, rv_error *err)
 /* Tag, scale and 1 to 8 bytes of one machine word, without memory between. */
 static inline uint64_t hash_decimal_i64(const rv_bcol *c, int64_t v)
 {
-    uint64_t beyond_sign = (uint64_t)(v ^ (v >> 63));
+    uint64_t beyond_sign = v < 0 ? ~(uint64_t)v : (uint64_t)v;
     unsigned n = (64 - (unsigned)__builtin_clzll(beyond_sign << 1 | 1) + 7) / 8;
     uint64_t be = __builtin_bswap64((uint64_t)v << (64 - 8 * n)); /* as it lies in memory */
     uint64_t first = be << 16 | (uint64_t)c->scale << 8 | c->tag;
@@ -217,7 +217,8 @@ static uint64_t hash_decimal(const rv_bcol *c, rv_i256 v)
 static rv_status decimal_misfit(const rv_bcol *c, rv_i256 v, rv_error *err)
 {
     char text[RV_DECIMAL_TEXT_SIZE];
-    return rv_bcol_misfit(c, (rv_str){text, rv_decimal_text(v, c->scale, text)}, err);
+    size_t len = rv_decimal_text(v, c->scale, text);
+    return rv_bcol_misfit(c, (rv_str){text, len}, err);
 }
 
 static rv_status put_decimal(rv_bcol *c, rv_i256 v, rv_error *err)

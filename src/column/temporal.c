@@ -250,7 +250,7 @@ static rv_temporal_fit read_zone(cursor *c, bool *zoned, int64_t *out_seconds)
     }
     if (h > 23 || m > 59 || s > 59)
         return RV_TEMPORAL_RANGE;
-    int64_t seconds = (int64_t)(h * 3600 + m * 60 + s);
+    int64_t seconds = (int64_t)h * 3600 + m * 60 + s;
     *out_seconds = west ? -seconds : seconds;
     return RV_TEMPORAL_OK;
 }

@@ -1,5 +1,6 @@
 #include "config/config_internal.h"
 #include "config/mask.h"
+#include <assert.h>
 
 bool rv_interp_has(rv_str text)
 {
@@ -155,13 +156,14 @@ rv_status rv_cfg_unseal(const rv_env *env, const char *sealed, rv_arena *arena, 
                         rv_error *err)
 {
     static const rv_cfg_opts none;
-    rv_error own;
+    rv_error own = {0};
     rv_load ld = {.env = env, .opts = &none, .arena = arena, .err = err ? err : &own};
     rv_str text = {NULL, 0};
     bool unresolved = false;
     rv_status st = rv_interp(&ld, rv_str_c(sealed), (rv_pos){0, 0}, true, &text, &unresolved);
     if (st == RV_OK && unresolved) {
         const rv_note *note = (const rv_note *)(const void *)ld.notes.ptr;
+        assert(note); /* whatever stayed unresolved left one */
         st = rv_fail(err, note->diag.code, "%s", note->diag.text);
     }
     if (st == RV_OK)

@@ -253,7 +253,7 @@ static rv_status finish(rv_load *ld, rv_status st, rv_cfg **out, rv_diags *diags
 rv_status rv_cfg_load(const rv_env *env, const char *path, const rv_cfg_opts *opts, rv_arena *arena,
                       rv_cfg **out, rv_diags *diags, rv_error *err)
 {
-    rv_error own;
+    rv_error own = {0};
     rv_load ld = {.env = env, .path = path, .opts = opts, .arena = arena, .err = err ? err : &own};
     rv_buf text = RV_BUF_INIT;
     rv_status st = RV_OK;

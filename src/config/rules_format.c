@@ -62,7 +62,7 @@ static rv_status parquet_codec(rv_load *ld, const rv_group *g, codec *c)
     const rv_val *word = rv_has(g, RV_K_EXPORT_COMPRESSION);
     if (known(profile))
         return from_profile(ld, g, profile, c);
-    *c = (codec){known(word) ? word->str : "zstd", INT32_MIN};
+    *c = (codec){word && !word->unresolved ? word->str : "zstd", INT32_MIN};
     return word && word->unresolved ? RV_OK : check_level(ld, g, c);
 }
 

@@ -167,7 +167,7 @@ rv_status rv_shape_key(rv_load *ld, const rv_group *g, const rv_pair *pair, rv_b
     *out = NULL;
     const rv_cfg_key *key = rv_block_find(g->block, pair->key);
     if (!key && is_tuning_key(g, pair->key))
-        return rv_buf_add(misplaced, &pair, sizeof pair, ld->err);
+        return rv_buf_add(misplaced, &pair, sizeof(const rv_pair *), ld->err);
     if (!key && g->block == RV_BLOCK_DEST && is_literal_secret(pair->key))
         return rv_load_note(ld, RV_E_CONFIG_CREDENTIAL_KEY, pair->key_pos,
                             "'%.*s' must not stand in the file; name an environment variable "
@@ -211,7 +211,7 @@ rv_status rv_shape_misplaced(rv_load *ld, const rv_group *g, const char *export_
                              const rv_buf *misplaced)
 {
     const rv_pair *const *pairs = (const rv_pair *const *)(const void *)misplaced->ptr;
-    size_t n = misplaced->len / sizeof *pairs;
+    size_t n = misplaced->len / sizeof(const rv_pair *);
     if (n == 0)
         return RV_OK;
     rv_buf b = RV_BUF_INIT;

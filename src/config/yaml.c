@@ -233,7 +233,7 @@ static rv_status read_items(reader *r, rv_node *node, unsigned depth, rv_buf *it
         if (!item)
             return RV_OK;
         RV_TRY(add_weight(r, node, item->weight));
-        RV_TRY(rv_buf_add(items, &item, sizeof item, r->err));
+        RV_TRY(rv_buf_add(items, &item, sizeof(const rv_node *), r->err));
     }
 }
 

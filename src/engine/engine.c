@@ -185,8 +185,7 @@ static void already_complete(const rv_cfg_export *x, const rv_run_hooks *hooks, 
 
 typedef struct rv_resume_set {
     bool active;
-    bool checkpoints_only; /* no unfinished aggregate: only exports with a checkpoint run */
-    const char *aggregate;
+    const char *aggregate; /* NULL: none is unfinished, only exports with a checkpoint run */
     rv_run_rows runs;
 } rv_resume_set;
 
@@ -203,7 +202,6 @@ static rv_status plan_resume(rv_state *state, const rv_cfg *cfg, const rv_run_op
         out->aggregate = row.id;
         return rv_state_runs(state, NULL, 0, a, &out->runs, err);
     }
-    out->checkpoints_only = true;
     for (size_t i = 0; i < cfg->n_exports && !any; i++) {
         rv_checkpoint_row ckpt;
         RV_TRY(rv_state_checkpoint_get(state, cfg->exports[i].name, a, &ckpt, &any, err));
@@ -223,7 +221,7 @@ static rv_status skip_in_resume(rv_state *state, const rv_resume_set *set, const
     *out = false;
     if (!set->active)
         return RV_OK;
-    if (!set->checkpoints_only) {
+    if (set->aggregate) {
         *out = succeeded_in(&set->runs, set->aggregate, name);
         return RV_OK;
     }

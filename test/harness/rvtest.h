@@ -40,7 +40,10 @@ int rvtest_main(const rvtest_case *cases, size_t count, int argc, char **argv);
         rvtest_skip(reason);                                                                       \
         return;                                                                                    \
     } while (0)
+/* The formatter takes the initialiser for a block. */
+/* clang-format off */
 #define RV_CASE(name) {#name, name}
+/* clang-format on */
 #define RV_TEST_MAIN(...)                                                                          \
     int main(int argc, char **argv)                                                                \
     {                                                                                              \

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -252,11 +253,19 @@ static rv_status next_delta_bytes(rv_pq_value_cursor *v, uint32_t n, rv_pq_scrat
     return RV_OK;
 }
 
+/* Never 0: init refused it, and an empty body is never asked. */
+static unsigned stream_count(const rv_pq_value_cursor *v)
+{
+    unsigned width = v->type == RV_PQ_FLBA ? v->flba : rv_pq_fixed_width(v->type);
+    assert(width > 0);
+    return width;
+}
+
 /* Byte k of every value lies in stream k. pos counts values. */
 static rv_status next_bss(rv_pq_value_cursor *v, uint32_t n, rv_pq_scratch *s,
                           rv_pq_slice_values *out, rv_error *err)
 {
-    unsigned width = v->type == RV_PQ_FLBA ? v->flba : rv_pq_fixed_width(v->type);
+    unsigned width = stream_count(v);
     size_t total = v->in.len / width;
     if (n > total - v->pos)
         return rv_fail(err, RV_E_CORRUPT, "fewer values than expected");
@@ -307,7 +316,7 @@ rv_status rv_pq_value_cursor_next(rv_pq_value_cursor *v, uint32_t n, rv_pq_scrat
                                   rv_pq_slice_values *out, rv_error *err)
 {
     rv_pq_slice_values slice = {.n = n};
-    if (n && v->empty && !(v->type == RV_PQ_FLBA && v->flba == 0))
+    if (n && v->empty)
         return rv_fail(err, RV_E_CORRUPT, "fewer values than expected");
     if (n)
         RV_TRY(next_any(v, n, s, &slice, err));
@@ -344,8 +353,7 @@ rv_status rv_pq_value_cursor_finish(const rv_pq_value_cursor *v, bool exact, rv_
     case RV_PQ_DBA:
         return rv_pq_delta_bytes_finish(&v->u.delta, err);
     case RV_PQ_BSS:
-        return finish_at(
-            v, v->in.len / (v->type == RV_PQ_FLBA ? v->flba : rv_pq_fixed_width(v->type)), err);
+        return finish_at(v, v->in.len / stream_count(v), err);
     default:
         return finish_at(v, v->type == RV_PQ_BOOLEAN ? booleans_end(v) : v->in.len, err);
     }

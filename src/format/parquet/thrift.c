@@ -82,7 +82,8 @@ static rv_status put_varint(uint64_t v, rv_buf *out, rv_error *err)
 
 static uint64_t zigzag(int64_t v)
 {
-    return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+    uint64_t doubled = (uint64_t)v << 1;
+    return v < 0 ? ~doubled : doubled;
 }
 
 static rv_status put_field(unsigned id, uint8_t wire, unsigned *last_id, rv_buf *out, rv_error *err)

@@ -345,7 +345,7 @@ size_t rv_sq_bound_order(const rv_relation *rel, rv_expr bound, rv_expr out[RV_S
 rv_status rv_sq_page_plan(rv_source *s, const rv_relation *rel, rv_expr bound, const rv_expr *order,
                           size_t n_order, rv_arena *arena, rv_sq_plan *out, rv_error *err)
 {
-    rv_datum values[RV_SQ_ORDER_MAX];
+    rv_datum values[RV_SQ_ORDER_MAX] = {0};
     for (size_t i = 0; i < n_order; i++)
         values[i] = (rv_datum){.kind = RV_INT64, .text = RV_STR("0")};
     rv_pred upper = {.expr = bound, .op = RV_LE, .value = values[0]};
