@@ -81,6 +81,7 @@ static bool keep_new_ties(void *ctx, rv_builder *b, bool changed)
 static bool collect_high(void *ctx, rv_builder *b, bool changed)
 {
     rv_cursor *c = ctx;
+    c->beyond = true;
     if (changed)
         ties_clear(&c->high);
     if (!ties_add(&c->high, rv_builder_row_digest(b, c->source_columns)))
@@ -88,11 +89,15 @@ static bool collect_high(void *ctx, rv_builder *b, bool changed)
     return true;
 }
 
-/* The server says these all have the bound's value, whatever their bytes. */
+/* The server says these all have the bound's value, whatever their bytes: what was collected of the
+ * values below goes once. */
 static bool collect_bound(void *ctx, rv_builder *b, bool changed)
 {
     rv_cursor *c = ctx;
     (void)changed;
+    if (!c->at_bound)
+        ties_clear(&c->high);
+    c->at_bound = c->beyond = true;
     if (!ties_add(&c->high, rv_builder_row_digest(b, c->source_columns)))
         c->tie_memory_failed = true;
     return true;
@@ -126,13 +131,58 @@ static rv_status settle_limit(rv_job *job, rv_limits *l, rv_error *err)
     rv_expr column = {x->settle_column ? x->settle_column : x->cursor_column, NULL};
     int64_t now_us;
     rv_datum limit, min, max;
+    rv_relation *aged = job->rel;
+    /* an instant is written in the form of the column it is compared with */
+    if (column.column != x->cursor_column && strcmp(column.column, x->cursor_column) != 0)
+        RV_TRY(rv_job_relation(job, column, &aged, err));
     RV_TRY(job->sd->now(job->source, &now_us, err));
-    RV_TRY(job->sd->instant(job->source, job->rel, now_us - (int64_t)x->settle_after_s * 1000000,
-                            false, &job->arena, &limit, err));
+    RV_TRY(job->sd->instant(job->source, aged, now_us - (int64_t)x->settle_after_s * 1000000, false,
+                            &job->arena, &limit, err));
     rv_pred young = {column, RV_GT, limit};
     RV_TRY(job->sd->bounds(job->source, job->rel, cursor, &young, 1, &job->arena, &min, &max, err));
     if (!min.null)
         l->held = (rv_pred){cursor, RV_LT, min};
+    return RV_OK;
+}
+
+/* A value in the future would leave every later row below the cursor for ever. The server compares:
+ * a day is too coarse and the column's text is its own business. */
+static rv_status now_limit(rv_cursor *c, rv_limits *l, rv_error *err)
+{
+    rv_job *job = c->job;
+    int64_t now_us;
+    rv_datum now, min, max;
+    rv_pred later = {.expr = rv_plan_bound(job), .op = RV_GT};
+    if (!temporal(job->rel->bound_type))
+        return RV_OK;
+    RV_TRY(job->sd->now(job->source, &now_us, err));
+    RV_TRY(job->sd->instant(job->source, job->rel, now_us, false, &job->arena, &now, err));
+    later.value = now;
+    RV_TRY(job->sd->bounds(job->source, job->rel, later.expr, &later, 1, &job->arena, &min, &max,
+                           err));
+    if (max.null)
+        return RV_OK;
+    RV_LOG_WARN(job->env,
+                "export '%s': the largest '%s' (%s) lies in the future; rows beyond now "
+                "wait for a later run",
+                job->x->name, job->x->cursor_column, c->bound);
+    l->upper.value = now;
+    l->upper_is_value = false;
+    return rv_arena_cstr(&job->arena, now.text, &c->bound, err);
+}
+
+static rv_status warn_low_above(rv_cursor *c, rv_error *err)
+{
+    rv_job *job = c->job;
+    rv_datum min, max;
+    if (!c->low)
+        return RV_OK;
+    rv_pred from = {rv_plan_bound(job), RV_GE, cursor_datum(job, c->low)};
+    RV_TRY(
+        job->sd->bounds(job->source, job->rel, from.expr, &from, 1, &job->arena, &min, &max, err));
+    if (max.null)
+        RV_LOG_WARN(job->env, "export '%s': the stored cursor '%s' is above the largest '%s' (%s)",
+                    job->x->name, c->low, job->x->cursor_column, c->bound);
     return RV_OK;
 }
 
@@ -149,22 +199,8 @@ static rv_status max_limit(rv_cursor *c, rv_limits *l, rv_error *err)
     l->upper = (rv_pred){cursor, RV_LE, max};
     l->upper_is_value = true;
     RV_TRY(rv_arena_cstr(&job->arena, max.text, &c->bound, err));
-    if (!temporal(job->rel->bound_type))
-        return RV_OK;
-    int64_t now_us, day;
-    rv_datum now;
-    RV_TRY(job->sd->now(job->source, &now_us, err));
-    RV_TRY(job->sd->datum_day(job->rel, &max, &day, err));
-    if (day <= now_us / 86400000000LL)
-        return RV_OK;
-    RV_LOG_WARN(job->env,
-                "export '%s': the largest '%s' (%s) lies in the future; rows beyond now "
-                "wait for a later run",
-                job->x->name, job->x->cursor_column, c->bound);
-    RV_TRY(job->sd->instant(job->source, job->rel, now_us, false, &job->arena, &now, err));
-    l->upper.value = now;
-    l->upper_is_value = false;
-    return rv_arena_cstr(&job->arena, now.text, &c->bound, err);
+    RV_TRY(warn_low_above(c, err));
+    return now_limit(c, l, err);
 }
 
 /* ---- segments ---- */
@@ -305,6 +341,7 @@ rv_status rv_cursor_plan(rv_cursor *c, rv_job *job, const rv_position_row *posit
     if (c->low) {
         from.value = cursor_datum(job, c->low);
         if (c->rescan && position->has_ties) {
+            c->has_stored = true;
             c->stored = position->cursor_ties;
             RV_TRY(load_ties(&c->remaining, c->stored, err));
             RV_TRY(plan_ties_of_low(c, &work->single, segments, &l, err));
@@ -319,7 +356,9 @@ rv_status rv_cursor_plan(rv_cursor *c, rv_job *job, const rv_position_row *posit
         from.op = RV_GE;
         return plan_rest(c, &work->single, segments, &l, &from, err);
     }
-    RV_TRY(plan_nulls(c, &work->single, segments, err));
+    /* only the very first run reads them: nothing would remember that they were exported */
+    if (!position || !position->last_run_id)
+        RV_TRY(plan_nulls(c, &work->single, segments, err));
     return plan_rest(c, &work->single, segments, &l, NULL, err);
 }
 
@@ -330,6 +369,7 @@ rv_status rv_cursor_rewind(void *cursor, rv_error *err)
     ties_clear(&c->high);
     ties_clear(&c->remaining);
     c->dropped = 0;
+    c->beyond = c->at_bound = false;
     return load_ties(&c->remaining, c->stored, err);
 }
 
@@ -375,9 +415,10 @@ rv_status rv_cursor_finish(rv_cursor *c, const rv_unit_result *result, rv_positi
     }
     if (!c->rescan)
         return RV_OK;
-    bool same = c->low && out->last_cursor_value && strcmp(c->low, out->last_cursor_value) == 0;
-    if (!same)
-        return *out_moved ? store_ties(c, &c->high, out, err) : RV_OK;
+    if (c->beyond)
+        return store_ties(c, &c->high, out, err);
+    if (!c->low || !c->has_stored)
+        return RV_OK;
     /* v did not move: what was exported before stays remembered beside what came now */
     RV_TRY(load_ties(&c->low_seen, c->stored, err));
     return store_ties(c, &c->low_seen, out, err);

@@ -21,11 +21,14 @@ typedef struct rv_cursor {
     const char *bound; /* upper bound, inclusive; NULL: none was taken */
     bool rescan;       /* cursor_ties: rescan and a set is kept */
     size_t source_columns;
+    bool has_stored;   /* a set came with `low` */
     rv_bytes stored;   /* digests of the rows of value `low` exported before */
     rv_ties remaining; /* of these, not met again yet */
     rv_ties low_seen;  /* rows of value `low` exported now */
     rv_ties high;      /* rows of the running high value exported now */
     uint64_t dropped;
+    bool beyond;   /* rows after the stored value were read */
+    bool at_bound; /* rows of the upper bound itself were read */
     bool tie_memory_failed;
 } rv_cursor;
 

@@ -212,21 +212,17 @@ rv_status rv_plan_range_unit(const rv_job *job, const rv_range_row *range, bool 
                              rv_unit *out, rv_error *err)
 {
     rv_segment *seg;
-    rv_pred *preds;
     const rv_key *key = &job->rel->key;
     *out = (rv_unit){.n_segments = 1, .key_low = position, .key_high = hi};
     rv_name_unit_keyset(parallel, range->range_index, range->next_unit, out->name);
-    RV_TRY(one_segment(a, &seg, &preds, 1, err));
+    RV_TRY(rv_arena_array(a, 1, sizeof *seg, &seg, err));
     out->segments = seg;
     seg->limit = limit;
     if (position)
         RV_TRY(rv_key_from_text(key, position, a, &seg->after, err));
-    if (hi) {
-        rv_datum high = {.kind = key->kinds[0], .text = rv_str_c(hi)};
-        preds[seg->n_preds++] = (rv_pred){{key->columns[0], NULL}, RV_LE, high};
-    }
-    RV_TRY(key_order(key, false, (rv_expr){NULL, NULL}, a, seg, err));
-    return RV_OK;
+    if (hi)
+        RV_TRY(rv_key_from_text(key, hi, a, &seg->until, err));
+    return key_order(key, false, (rv_expr){NULL, NULL}, a, seg, err);
 }
 
 rv_status rv_plan_single(rv_job *job, rv_work *out, rv_error *err)

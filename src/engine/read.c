@@ -278,6 +278,7 @@ static rv_page_spec page_for(const rv_reader *r, const rv_segment *seg, const rv
                          .order = seg->order,
                          .n_order = seg->n_order,
                          .after = after,
+                         .until = seg->until,
                          .keep = seg->keep,
                          .keep_ctx = seg->keep_ctx};
     if (seg->paged) {

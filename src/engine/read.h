@@ -14,6 +14,7 @@ typedef struct rv_segment {
     const rv_expr *order;
     size_t n_order;
     const rv_datum *after; /* n_order values or NULL */
+    const rv_datum *until; /* likewise, up to and including */
     uint64_t limit;        /* rows, 0 = all */
     bool paged;            /* false: one statement, streamed */
     bool no_position;      /* its last row says nothing about a position */

@@ -259,3 +259,110 @@ def test_a_chunk_without_tries_left_needs_a_decision(place):
     time.sleep(1.1)
     place.rivet("run", "-c", "rivet.yaml", code=0)
     same_rows(place.glob_rows("k"), table(conn, "SELECT * FROM t"))
+
+
+# ---- cursors ----
+
+INC = {"name": "i", "table": "t", "mode": "incremental", "cursor_column": "c", "skip_empty": True}
+
+
+def inc(place, create, rows, extra=None, **kw):
+    conn = place.db(create)
+    conn.executemany(f"INSERT INTO t VALUES ({','.join('?' * len(rows[0]))})", rows)
+    conn.commit()
+    place.config([{**INC, **(extra or {})}], **kw)
+    return conn
+
+
+def step(place, code=0):
+    r = place.rivet("run", "-c", "rivet.yaml", code=code)
+    time.sleep(1.05)
+    return r
+
+
+def test_rows_without_a_cursor_are_exported_once(place):
+    conn = inc(place, "CREATE TABLE t (id INTEGER PRIMARY KEY, c INTEGER);", [(1, None), (2, None)])
+    step(place)
+    step(place)
+    conn.execute("INSERT INTO t VALUES (3, 7)")
+    conn.commit()
+    step(place)
+    assert sorted(r["id"] for r in place.dataset("i", incremental=True)) == [1, 2, 3]
+
+
+def test_ties_after_a_cursor_was_set_by_hand_are_remembered(place):
+    conn = inc(place, "CREATE TABLE t (id INTEGER PRIMARY KEY, c INTEGER); CREATE INDEX t_c ON t(c);",
+               [(1, 1), (2, 5), (3, 5)])
+    place.config([{**INC, "cursor_start": "5"}])
+    step(place)
+    place.rivet("state", "set-cursor", "-c", "rivet.yaml", "-e", "i", "--yes", "5", code=0)
+    step(place)
+    step(place)
+    conn.execute("INSERT INTO t VALUES (4, 5)")
+    conn.commit()
+    step(place)
+    assert sorted(r["id"] for r in place.dataset("i", incremental=True)) == [2, 2, 3, 3, 4]
+
+
+def test_the_tie_set_holds_the_bound_only(place):
+    conn = inc(place, "CREATE TABLE t (id INTEGER PRIMARY KEY, c INTEGER); CREATE INDEX t_c ON t(c);",
+               [(i, 1 if i < 100 else 2) for i in range(1, 102)])
+    step(place)
+    size, = place.state().execute("SELECT length(cursor_ties) FROM export_state").fetchone()
+    assert size == 2 * 16, size
+    conn.execute("INSERT INTO t VALUES (200, 2)")
+    conn.commit()
+    step(place)
+    assert sorted(r["id"] for r in place.dataset("i", incremental=True)) == [*range(1, 102), 200]
+
+
+def test_settle_reads_the_age_from_another_column(place):
+    now = "strftime('%Y-%m-%d %H:%M:%S', 'now', ?)"
+    conn = place.db("CREATE TABLE t (id INTEGER PRIMARY KEY, c INTEGER, made TIMESTAMP); CREATE INDEX t_c ON t(c);")
+    for i, age in ((1, "-2 hours"), (2, "-1 hours"), (3, "-1 minutes"), (4, "-3 hours")):
+        conn.execute(f"INSERT INTO t VALUES (?, ?, {now})", (i, i * 10, age))
+    conn.commit()
+    place.config([{**INC, "settle": {"after": "30m", "column": "made"}}])
+    step(place)
+    assert sorted(r["id"] for r in place.dataset("i", incremental=True)) == [1, 2]
+    conn.execute("UPDATE t SET made = '2020-01-01 00:00:00' WHERE id = 3")
+    conn.commit()
+    step(place)
+    assert sorted(r["id"] for r in place.dataset("i", incremental=True)) == [1, 2, 3, 4]
+
+
+def test_a_cursor_an_hour_ahead_does_not_hide_later_rows(place):
+    now = "strftime('%Y-%m-%d %H:%M:%S', 'now', ?)"
+    conn = place.db("CREATE TABLE t (id INTEGER PRIMARY KEY, c TIMESTAMP); CREATE INDEX t_c ON t(c);")
+    for i, age in ((1, "-2 hours"), (2, "+1 hours")):
+        conn.execute(f"INSERT INTO t VALUES (?, {now})", (i, age))
+    conn.commit()
+    place.config([INC])
+    r = step(place)
+    assert "future" in r.err, r
+    conn.execute(f"INSERT INTO t VALUES (3, {now})", ("-1 hours",))
+    conn.commit()
+    step(place)
+    assert sorted(r["id"] for r in place.dataset("i", incremental=True)) == [1, 3]
+
+
+def test_a_stored_cursor_above_everything_is_said(place):
+    conn = inc(place, "CREATE TABLE t (id INTEGER PRIMARY KEY, c INTEGER); CREATE INDEX t_c ON t(c);", [(1, 1), (2, 50)])
+    step(place)
+    conn.execute("DELETE FROM t WHERE id = 2")
+    conn.commit()
+    r = step(place)
+    assert "'50' is above the largest 'c' (1)" in r.err, r
+
+
+# ---- composite keys ----
+
+def test_a_lost_unit_of_a_composite_key_is_read_within_its_bounds(place):
+    conn = place.db("CREATE TABLE t (a TEXT NOT NULL, b INTEGER NOT NULL, v TEXT, PRIMARY KEY (a, b)) WITHOUT ROWID;")
+    conn.executemany("INSERT INTO t VALUES (?,?,?)", [(f"a{i % 3}", i, f"v{i}") for i in range(250000)])
+    conn.commit()
+    place.config([{"name": "y", "table": "t", "mode": "full", "chunk_checkpoint": True}])
+    place.killed("unit-committed:2", "run", "-c", "rivet.yaml")
+    os.unlink(sorted(glob.glob(place.path("out", "y_*keyset0*.parquet")))[0])
+    place.rivet("run", "-c", "rivet.yaml", code=0)
+    same_rows(place.dataset("y"), table(conn, "SELECT * FROM t"), key="b")
