@@ -26,7 +26,7 @@ static rv_status too_many(const rv_job *job, rv_i128 n, rv_error *err)
 static rv_status add_task(rv_task_list *l, const char *lo, const char *hi, const char *kind,
                           rv_error *err)
 {
-    if (l->n >= RV_CHUNKS_MAX)
+    if (l->n >= RV_CHUNKS_MAX && strcmp(kind, "null") != 0)
         return too_many(l->job, (rv_i128)l->n + 1, err);
     if (l->n == l->cap) {
         size_t cap = l->cap ? l->cap * 4 : 64;

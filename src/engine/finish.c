@@ -155,6 +155,8 @@ rv_status rv_run_finish(rv_job *job, const rv_executed *e, const char *columns_j
     const char *manifest = NULL;
     char name[RV_PUBLISH_NAME_SIZE];
     *out_published = false;
+    if (job->validate && !e->skipped)
+        rv_journal_add(job->journal, "validation_result", "b", "passed", 1);
     RV_TRY(final_transaction(job, e, columns_json, &manifest, err));
     if (manifest) {
         *out_published = true; /* from here the next start can finish the work */

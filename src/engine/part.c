@@ -274,26 +274,30 @@ static rv_status part_name(rv_job *job, const char *unit, rv_part *part, rv_erro
     return st;
 }
 
+typedef enum rv_earlier { RV_NAME_NEW, RV_NAME_OURS, RV_NAME_FOREIGN, RV_NAME_KEPT } rv_earlier;
+
 /* A unit read again within its run replaces its own object: the old one goes by the record that
  * proves it ours, before the new intent overwrites that record. */
-static rv_status remove_earlier(rv_job *job, const char *unit, const rv_part *part,
-                                bool *out_recorded, bool *out_foreign, rv_error *err)
+static rv_status remove_earlier(rv_job *job, const char *unit, const rv_part *part, rv_earlier *out,
+                                rv_error *err)
 {
     rv_arena scratch = RV_ARENA_INIT;
     rv_part_rows rows = {0};
     rv_status st = rv_state_parts(job->state, job->run_id, unit, &scratch, &rows, err);
-    *out_foreign = *out_recorded = false;
+    *out = RV_NAME_NEW;
     for (size_t i = 0; st == RV_OK && i < rows.n; i++) {
         const rv_part_row *row = &rows.rows[i];
         if (strcmp(row->file_name, part->name) != 0)
             continue;
-        *out_recorded = true;
+        *out = RV_NAME_OURS;
         if (strcmp(row->fingerprint, part->digests.fingerprint) == 0)
             continue;
-        rv_remove_outcome outcome;
+        rv_remove_outcome outcome = RV_REMOVE_MISSING;
         st = job->dd->remove(job->dest, row->file_name, job->owner_token, row->fingerprint,
                              (uint64_t)row->bytes, &outcome, err);
-        *out_foreign = st == RV_OK && outcome == RV_REMOVE_FOREIGN;
+        *out = outcome == RV_REMOVE_FOREIGN  ? RV_NAME_FOREIGN
+               : outcome == RV_REMOVE_DENIED ? RV_NAME_KEPT
+                                             : RV_NAME_OURS;
     }
     rv_arena_free(&scratch);
     return st;
@@ -342,20 +346,20 @@ rv_status rv_part_deliver(rv_job *job, const char *unit, rv_part *part, rv_error
                           rv_error *err)
 {
     for (;;) {
-        bool foreign = false, recorded = false;
+        rv_earlier earlier;
         rv_put_outcome outcome = RV_PUT_FOREIGN;
         RV_TRY(part_name(job, unit, part, err));
-        RV_TRY(remove_earlier(job, unit, part, &recorded, &foreign, err));
-        if (!foreign)
-            RV_TRY(offer(job, unit, part, recorded, &outcome, io_upload_error, err));
+        RV_TRY(remove_earlier(job, unit, part, &earlier, err));
+        if (earlier == RV_NAME_NEW || earlier == RV_NAME_OURS)
+            RV_TRY(offer(job, unit, part, earlier == RV_NAME_OURS, &outcome, io_upload_error, err));
         if (outcome == RV_PUT_WRITTEN || outcome == RV_PUT_SAME)
             break;
         RV_LOG_WARN(job->env,
                     "export '%s': %s is taken by somebody else; the run goes on under "
                     "another name",
                     job->x->name, part->name);
-        /* never offered by us: forget; offered before and not replaceable: superseded */
-        if (foreign)
+        /* what is somebody else's is forgotten; what is ours and may not go is superseded */
+        if (earlier == RV_NAME_KEPT)
             RV_TRY(rv_state_part_status(job->state, &job->lease, job->run_id, part->name,
                                         "superseded", true, err));
         else

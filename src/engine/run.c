@@ -128,8 +128,16 @@ static rv_status judge_columns(rv_job *job, rv_error *err)
 static void announce_shape(rv_job *job)
 {
     const rv_relation *rel = job->rel;
-    if (!job->x->query || rel->small)
+    if (rel->small)
         return;
+    if (!job->x->query) {
+        if (rel->shape != RV_SHAPE_PAGES)
+            RV_LOG_WARN(
+                job->env,
+                "export '%s': %s cannot be read in pages (%s); one statement reads it whole",
+                job->x->name, job->x->table, rel->shape_reason);
+        return;
+    }
     if (rel->shape == RV_SHAPE_PAGES)
         RV_LOG_INFO(job->env, "export '%s': query read in pages of %s by %s", job->x->name,
                     rel->base_table ? rel->base_table : "its table", rel->key.name);
@@ -193,6 +201,20 @@ typedef struct rv_course {
     bool published;
 } rv_course;
 
+/* Only memory is worth failing for: a journal that cannot be kept on disk is a WARN (D10). */
+static rv_status open_journal(rv_job *job, rv_error *err)
+{
+    rv_error why = {0};
+    rv_status st = rv_file_mkdirs(job->run_dir, 0700, &why);
+    if (st == RV_OK)
+        st = rv_job_open_journal(job, &why);
+    if (st == RV_OK)
+        return RV_OK;
+    RV_LOG_WARN(job->env, "export '%s': the journal is not kept on disk: %s", job->x->name,
+                why.text);
+    return rv_journal_open(job->env, NULL, &job->journal, err);
+}
+
 static rv_status start(rv_job *job, rv_course *c, rv_error *err)
 {
     RV_TRY(rv_refuse_unbuilt(job->cfg, job->x, job->opts, err));
@@ -202,10 +224,12 @@ static rv_status start(rv_job *job, rv_course *c, rv_error *err)
         RV_TRY(take_lease(job, &c->settled, err));
     if (c->settled.resume)
         RV_TRY(continue_run(job, &c->settled, err));
+    job->report->run_id = job->run_id;
+    job->report->started_at = job->started_at;
+    job->report->output = job->dd->uri(job->dest);
+    job->report->resumed = job->resumed;
     RV_TRY(rv_heartbeat_start(job, err));
-    const char *dir = job->run_dir;
-    RV_TRY(rv_file_mkdirs(dir, 0700, err));
-    return rv_job_open_journal(job, err);
+    return open_journal(job, err);
 }
 
 static rv_status gates(rv_job *job, rv_course *c, rv_error *err)
@@ -213,6 +237,9 @@ static rv_status gates(rv_job *job, rv_course *c, rv_error *err)
     bool changed = false;
     RV_TRY(rv_job_resolve(job, err));
     RV_TRY(journal_plan(job, err));
+    if (c->settled.settled)
+        rv_journal_add(job->journal, "run_settled", "ss", "run_id", c->settled.settled, "outcome",
+                       c->settled.outcome);
     announce_shape(job);
     RV_TRY(compare_progress(job, err));
     RV_TRY(rv_drift_columns(job, &c->columns_json, err));
@@ -234,10 +261,6 @@ static rv_status run_steps(rv_job *job, rv_course *c, rv_error *err)
 {
     const rv_run_hooks *hooks = job->opts->hooks;
     RV_TRY(start(job, c, err));
-    job->report->run_id = job->run_id;
-    job->report->started_at = job->started_at;
-    job->report->output = job->dd->uri(job->dest);
-    job->report->resumed = job->resumed;
     if (hooks && hooks->started)
         hooks->started(hooks->ctx, job->report);
     RV_TRY(gates(job, c, err));
@@ -360,7 +383,8 @@ void rv_export_run(const rv_export_call *call, rv_export_report *out)
     pthread_mutex_init(&job.lock, NULL);
     tuning_text(&job, out, call->report_arena);
     rv_status st = run_steps(&job, &course, &out->error);
-    if (st != RV_OK && rv_cancel_raised(call->env->cancel) && out->error.code != RV_E_INTERRUPTED) {
+    if (st != RV_OK && rv_cancel_raised(call->env->cancel) && out->error.code != RV_E_INTERRUPTED &&
+        out->error.code != RV_E_STATE_LEASE_LOST) {
         /* whatever the interruption made fail, the cause is the signal */
         st = rv_cancel_check(call->env->cancel, &out->error);
     }
@@ -368,7 +392,8 @@ void rv_export_run(const rv_export_call *call, rv_export_report *out)
         rv_run_fail(&job, &out->error, course.published);
     fill_report(&job, &course, st, began_us, call->report_arena, out);
     out->peak_rss_mb = (int64_t)(rv_process_rss_bytes() >> 20);
-    if (out->run_id)
+    /* whoever took the run over writes its one metric and its journal */
+    if (out->run_id && out->error.code != RV_E_STATE_LEASE_LOST)
         rv_run_record(&job, out);
     rv_job_close(&job);
 }

@@ -375,6 +375,7 @@ static rv_status decide(rv_job *job, const rv_run_row *row, bool row_open,
     RV_TRY(adopt(job, row, &lease, err));
     RV_TRY(rv_state_run_close(job->state, &lease, "abandoned", err));
     out->outcome = "abandoned";
+    out->settled = row->run_id;
     RV_LOG_WARN(job->env, "export '%s': run %s died; it is abandoned", job->x->name, row->run_id);
     RV_KILL_POINT("settled-abandon");
     return RV_OK;
@@ -392,6 +393,7 @@ rv_status rv_settle(rv_job *job, rv_settle_for purpose, rv_settled *out, rv_erro
             break;
         RV_TRY(publish_dead(job, &row, err));
         out->outcome = "published";
+        out->settled = row.run_id;
     }
     RV_TRY(rv_state_checkpoint_get(job->state, job->x->name, &job->arena, &ckpt, &have_ckpt, err));
     have = open;

@@ -12,6 +12,7 @@ typedef struct rv_settled {
     bool checkpoint;     /* it has a checkpoint in progress (else: its one unit is sealed) */
     rv_run_row row;      /* in the job's arena */
     const char *outcome; /* of finish-run: published, abandoned, nothing */
+    const char *settled; /* the run it speaks of; NULL: none */
 } rv_settled;
 
 /* Waits for a live lease as opts->lock_wait_s says (RV_E_STATE_LEASE), publishes a dead

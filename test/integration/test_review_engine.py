@@ -366,3 +366,82 @@ def test_a_lost_unit_of_a_composite_key_is_read_within_its_bounds(place):
     os.unlink(sorted(glob.glob(place.path("out", "y_*keyset0*.parquet")))[0])
     place.rivet("run", "-c", "rivet.yaml", code=0)
     same_rows(place.dataset("y"), table(conn, "SELECT * FROM t"), key="b")
+
+
+# ---- records ----
+
+def journal(place, run_id):
+    with open(place.path(".rivet", "runs", run_id, f"{run_id}.journal.jsonl"), encoding="utf-8") as f:
+        return [json.loads(line) for line in f]
+
+
+def test_a_journal_that_cannot_be_kept_is_a_warning(place):
+    conn = place.db(SIMPLE)
+    fill(conn, 10)
+    place.config([{"name": "s", "table": "t"}])
+    place.write(".rivet", "in the way")
+    r = place.rivet("run", "-c", "rivet.yaml", code=0)
+    assert "journal" in r.err, r
+    assert place.state().execute("SELECT status FROM export_metrics").fetchall() == [("success",)]
+    assert place.state().execute("SELECT COUNT(*) FROM run_journal").fetchone() == (1,)
+
+
+def test_a_streamed_table_is_announced(place):
+    conn = place.db(SIMPLE + "CREATE VIEW v AS SELECT * FROM t;")
+    fill(conn, 10)
+    place.config([{"name": "s", "table": "v"}])
+    r = place.rivet("run", "-c", "rivet.yaml", code=0)
+    assert "[WARN]" in r.err and "one statement reads it whole" in r.err, r
+
+
+def test_the_journal_says_what_was_settled_and_checked(place):
+    conn = place.db(SIMPLE)
+    fill(conn, 10)
+    place.config([{"name": "s", "table": "t"}])
+    place.killed("part-writing", "run", "-c", "rivet.yaml")
+    dead, _ = last_run(place, "s")
+    time.sleep(1.1)
+    place.rivet("run", "-c", "rivet.yaml", "--validate", code=0)
+    run_id, _ = last_run(place, "s")
+    events = journal(place, run_id)
+    assert events[0]["event"] == "plan_resolved" and events[-1]["event"] == "run_completed"
+    settled = [(e["run_id"], e["outcome"]) for e in events if e["event"] == "run_settled"]
+    assert (dead, "abandoned") in settled and (dead, "cleared") in settled, settled
+    assert [e["passed"] for e in events if e["event"] == "validation_result"] == [True]
+
+
+def test_a_failed_run_names_its_manifest(place):
+    conn = place.db(SIMPLE)
+    fill(conn, 5000)
+    conn.execute("UPDATE t SET grp = 'abc' WHERE id = 4900")
+    conn.commit()
+    place.config([{**CHUNKS, "chunk_checkpoint": False}])
+    place.rivet("run", "-c", "rivet.yaml", code=1)
+    run_id, _ = last_run(place, "k")
+    assert summary(place, run_id)["manifest"] == f"manifest-{run_id}.json"
+    assert place.manifests("k")[0]["status"] == "failed"
+
+
+def test_a_runner_that_lost_its_lease_leaves_the_metric_alone(place):
+    import lib
+    import signal
+    conn = place.db(SIMPLE)
+    fill(conn, 3000)
+    place.config([CHUNKS])
+    p = place.start("run", "-c", "rivet.yaml", env={"RIVET_STALL_AT": "unit-committed"}, binary=lib.FAULTY)
+    for _ in range(200):
+        if os.path.exists(place.path(".rivet_state.db")) and place.glob_rows("k"):
+            break
+        time.sleep(0.05)
+    time.sleep(0.3)
+    old = "2020-01-01T00:00:00.000Z"
+    s = place.state()
+    s.execute("UPDATE run_status SET heartbeat_at = ?, host = 'elsewhere'", (old,))
+    s.commit()
+    place.rivet("run", "-c", "rivet.yaml", "-e", "k", "--resume", code=0)
+    p.send_signal(signal.SIGCONT)
+    _, err = p.communicate(timeout=60)
+    assert p.returncode == 2, (p.returncode, err)
+    assert s.execute("SELECT status FROM export_metrics").fetchall() == [("success",)]
+    assert last_run(place, "k")[1] == "success"
+    same_rows(place.dataset("k"), table(conn, "SELECT * FROM t"))
