@@ -121,11 +121,13 @@ rv_status rv_codec_open(rv_codec_id id, int level, rv_codec **out, rv_error *err
     return RV_OK;
 }
 
-rv_status rv_codec_open_faster(rv_codec_id id, int level, rv_codec **out, rv_error *err)
+rv_status rv_codec_open_faster(rv_codec_id id, int level, unsigned rank, rv_codec **out,
+                               rv_error *err)
 {
     rv_codec *c = NULL;
     RV_TRY(rv_codec_open(id, level, &c, err));
-    c->faster = id == RV_CODEC_ZSTD && (c->level == 2 || c->level == 3);
+    if (rank < RV_CODEC_FASTER && id == RV_CODEC_ZSTD && (c->level == 2 || c->level == 3))
+        c->faster = 1 + rank;
     if (!c->faster) {
         rv_codec_close(c);
         c = NULL;

@@ -25,10 +25,11 @@ bool rv_codec_from_name(rv_str name, rv_codec_id *out);
 
 typedef struct rv_codec rv_codec;
 rv_status rv_codec_open(rv_codec_id id, int level, rv_codec **out, rv_error *err) RV_MUST_USE;
-/* A second context of the same format that searches less than the level asks for, for a caller
- * that compares both on a sample of its data. *out is NULL when there is none worth having: only
- * zstd's levels 2 and 3 have one. */
-rv_status rv_codec_open_faster(rv_codec_id id, int level, rv_codec **out,
+/* Another context of the same format that searches less than the level asks for, for a caller
+ * that compares them on a sample of its data: rank 0 is the fastest of RV_CODEC_FASTER. *out is
+ * NULL when there is none worth having: only zstd's levels 2 and 3 have them. */
+#define RV_CODEC_FASTER 3u
+rv_status rv_codec_open_faster(rv_codec_id id, int level, unsigned rank, rv_codec **out,
                                rv_error *err) RV_MUST_USE;
 void rv_codec_close(rv_codec *c);
 size_t rv_codec_bound(const rv_codec *c, size_t raw_len); /* worst compressed size */

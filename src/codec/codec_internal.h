@@ -27,7 +27,7 @@ typedef struct rv_codec_ops {
 struct rv_codec {
     const rv_codec_ops *ops;
     int level;
-    bool faster; /* zstd: the fast strategy in place of the level's */
+    unsigned faster; /* zstd: 1 + rank of the fast search in place of the level's, or 0 */
     void *encoder;
     void *decoder;
 };

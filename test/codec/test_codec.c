@@ -320,6 +320,62 @@ RV_TEST(every_failed_allocation_is_a_clean_error)
 #endif
 }
 
+/* Faster contexts write the same format, for the levels that promise them only. */
+RV_TEST(faster_contexts_of_the_middle_levels)
+{
+    const size_t n = 100000;
+    for (int level = 1; level <= 4; level++) {
+        for (unsigned rank = 0; rank <= RV_CODEC_FASTER; rank++) {
+            rv_codec *c = NULL;
+            bool offered = (level == 2 || level == 3) && rank < RV_CODEC_FASTER;
+            REQUIRE(rv_codec_open_faster(RV_CODEC_ZSTD, level, rank, &c, NULL) == RV_OK);
+            CHECK_EQ(c != NULL, offered);
+            for (unsigned kind = 0; c && kind < 3; kind++) {
+                uint8_t *raw = sample(n, kind);
+                round_trip(c, raw, n);
+                free(raw);
+            }
+            rv_codec_close(c);
+        }
+    }
+}
+
+/* The default level counts as its number; codecs without a search to shorten offer none. */
+RV_TEST(faster_contexts_follow_the_level_not_the_codec)
+{
+    rv_codec *c = NULL;
+    REQUIRE(rv_codec_open_faster(RV_CODEC_ZSTD, RV_LEVEL_DEFAULT, 0, &c, NULL) == RV_OK);
+    CHECK(c != NULL);
+    rv_codec_close(c);
+    for (size_t i = 0; i < N_WRITABLE; i++) {
+        if (writable[i] == RV_CODEC_ZSTD)
+            continue;
+        REQUIRE(rv_codec_open_faster(writable[i], RV_LEVEL_DEFAULT, 0, &c, NULL) == RV_OK);
+        CHECK(c == NULL);
+    }
+    rv_error err = {0};
+    CHECK_EQ(rv_codec_open_faster(RV_CODEC_ZSTD, 99, 0, &c, &err), RV_E_CONFIG_LEVEL);
+}
+
+/* Ranks differ in what they search for: on the same text at least two sizes come out. */
+RV_TEST(faster_ranks_differ)
+{
+    const size_t n = 200000;
+    size_t len[RV_CODEC_FASTER] = {0};
+    uint8_t *raw = sample(n, 1);
+    for (unsigned rank = 0; rank < RV_CODEC_FASTER; rank++) {
+        rv_codec *c = NULL;
+        REQUIRE(rv_codec_open_faster(RV_CODEC_ZSTD, 3, rank, &c, NULL) == RV_OK);
+        size_t cap = rv_codec_bound(c, n);
+        uint8_t *packed = malloc(cap);
+        CHECK_EQ(rv_codec_compress(c, (rv_bytes){raw, n}, packed, cap, &len[rank], NULL), RV_OK);
+        free(packed);
+        rv_codec_close(c);
+    }
+    CHECK(len[0] != len[1] && len[1] != len[2]);
+    free(raw);
+}
+
 RV_TEST_MAIN(RV_CASE(every_codec_round_trips), RV_CASE(every_level_round_trips),
              RV_CASE(a_used_context_writes_the_bytes_of_a_fresh_one),
              RV_CASE(levels_follow_the_configuration),
@@ -327,4 +383,6 @@ RV_TEST_MAIN(RV_CASE(every_codec_round_trips), RV_CASE(every_level_round_trips),
              RV_CASE(members_and_frames_concatenate), RV_CASE(damage_is_found_or_harmless),
              RV_CASE(lz4_hadoop_reads_frames_and_bare_blocks), RV_CASE(brotli_reads),
              RV_CASE(nothing_decodes_to_nothing_only),
+             RV_CASE(faster_contexts_of_the_middle_levels),
+             RV_CASE(faster_contexts_follow_the_level_not_the_codec), RV_CASE(faster_ranks_differ),
              RV_CASE(every_failed_allocation_is_a_clean_error))

@@ -10,6 +10,7 @@
 #define PAGES_BUDGET ((size_t)10 << 20)
 #define DICT_BUDGET ((size_t)8 << 20)
 #define DICT_BYTES_MAX ((size_t)1 << 20)
+#define TRIAL_BYTES ((size_t)192 << 10)
 #define TRIAL_AGAIN_BYTES ((size_t)32 << 10)
 
 static size_t min_size(size_t a, size_t b)
@@ -187,15 +188,20 @@ static bool pays(uint64_t raw, uint64_t stored)
     return stored * 100 <= raw * 97;
 }
 
-/* The faster codec is good enough where it leaves at most a hundredth more. */
+/* A faster codec is good enough where it leaves at most a fiftieth more of the part, which is less
+ * of the whole page. */
 static rv_status try_faster(rv_pq_column *c, rv_pq_press *press, rv_bytes part, size_t stored,
                             rv_error *err)
 {
-    size_t faster;
-    if (!press->faster)
+    if (c->codec_tried)
         return RV_OK;
-    RV_TRY(rv_pq_press_trial(press, press->faster, part, &faster, err));
-    c->faster = faster <= stored + stored / 100;
+    c->codec_tried = true;
+    for (unsigned i = 0; i < RV_CODEC_FASTER && press->faster[i] && !c->faster; i++) {
+        size_t faster;
+        RV_TRY(rv_pq_press_trial(press, press->faster[i], part, &faster, err));
+        if (faster <= stored + stored / 50)
+            c->faster = i + 1;
+    }
     return RV_OK;
 }
 
@@ -213,8 +219,7 @@ static rv_status decide_codec(rv_pq_column *c, rv_pq_press *press, rv_bytes part
     c->chunk.compressed = c->compressed_before[c->groups & 1];
     if (!press->codec || c->chunk.compressed || !trial_is_due(c))
         return RV_OK;
-    if (c->groups >= 2)
-        part.len = min_size(part.len, TRIAL_AGAIN_BYTES);
+    part.len = min_size(part.len, c->groups < 2 ? TRIAL_BYTES : TRIAL_AGAIN_BYTES);
     size_t raw = part.len, stored, entries_len = 0;
     RV_TRY(rv_pq_press_trial(press, press->codec, part, &stored, err));
     rv_buf_clear(&press->entries);
@@ -231,7 +236,7 @@ static rv_codec *codec_of(const rv_pq_column *c, const rv_pq_press *press)
 {
     if (!c->chunk.compressed)
         return NULL;
-    return c->faster ? press->faster : press->codec;
+    return c->faster ? press->faster[c->faster - 1] : press->codec;
 }
 
 static void count_levels(const rv_pq_slab *slab, rv_pq_page_rec *rec)

@@ -71,7 +71,8 @@ typedef struct rv_pq_column {
     uint64_t groups;              /* row groups finished */
     bool compressed_before[2];    /* the last two groups, by parity: it paid */
     bool codec_over;              /* compressing a whole chunk did not pay */
-    bool faster;                  /* the faster codec does as well */
+    bool codec_tried;             /* `faster` is decided */
+    unsigned faster;              /* 1 + rank of the faster codec that does as well, or 0 */
     uint64_t in_bytes, out_bytes; /* slab bytes in, page bytes out, of all sealed pages */
     uint32_t present_upto;        /* cursor of the batch being appended: present values before it */
 } rv_pq_column;

@@ -37,19 +37,21 @@ rv_status rv_pq_press_open(rv_codec_id codec, int level, rv_pq_press *out, rv_er
     rv_status st = RV_OK;
     if (p.codec_id != RV_PQ_UNCOMPRESSED) {
         RV_GO(rv_codec_open(codec, level, &p.codec, err));
-        RV_GO(rv_codec_open_faster(codec, level, &p.faster, err));
+        for (unsigned i = 0; i < RV_CODEC_FASTER; i++)
+            RV_GO(rv_codec_open_faster(codec, level, i, &p.faster[i], err));
     }
     *out = p;
     return RV_OK;
 done:
-    rv_codec_close(p.codec);
+    rv_pq_press_close(&p);
     return st;
 }
 
 void rv_pq_press_close(rv_pq_press *p)
 {
     rv_codec_close(p->codec);
-    rv_codec_close(p->faster);
+    for (unsigned i = 0; i < RV_CODEC_FASTER; i++)
+        rv_codec_close(p->faster[i]);
     rv_buf_free(&p->body);
     rv_buf_free(&p->packed);
     rv_buf_free(&p->header);

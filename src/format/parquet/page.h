@@ -11,8 +11,8 @@
 #include "format/parquet/stats.h"
 
 typedef struct rv_pq_press {
-    rv_codec *codec;  /* NULL: nothing is compressed */
-    rv_codec *faster; /* the same format, tried beside it; NULL: none */
+    rv_codec *codec;                   /* NULL: nothing is compressed */
+    rv_codec *faster[RV_CODEC_FASTER]; /* the same format, tried beside it; NULL: none */
     rv_pq_codec codec_id;
     rv_buf body;   /* of the page being made */
     rv_buf packed; /* its compressed form */
