@@ -329,7 +329,8 @@ rv_status rv_cursor_plan(rv_cursor *c, rv_job *job, const rv_position_row *posit
     work->single.rewind_ctx = c;
     RV_TRY(rv_arena_array(&job->arena, SEGMENTS_MAX, sizeof *segments, &segments, err));
     work->single.segments = segments;
-    if (position && position->last_cursor_value) {
+    bool goes_on = position && position->last_cursor_value;
+    if (goes_on) {
         c->low = position->last_cursor_value;
         c->low_type = position->cursor_type;
         work->single.key_low = c->low;
@@ -338,7 +339,7 @@ rv_status rv_cursor_plan(rv_cursor *c, rv_job *job, const rv_position_row *posit
     RV_TRY(max_limit(c, &l, err));
     work->single.key_high = c->bound;
     rv_pred from = {.expr = rv_plan_bound(job), .op = RV_GT};
-    if (c->low) {
+    if (goes_on) {
         from.value = cursor_datum(job, c->low);
         if (c->rescan && position->has_ties) {
             c->has_stored = true;
