@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -125,7 +126,8 @@ static void finish_aggregate(const rv_env *env, rv_state *state, const rv_cfg *c
                             .config_path = cfg->path,
                             .parallel_mode = r->parallel_mode,
                             .started_at = r->started_at,
-                            .total_exports = (int64_t)r->n_exports};
+                            .total_exports =
+                                (int64_t)cfg->n_exports}; /* interrupted: more than were tried */
     for (size_t i = 0; i < r->n_exports; i++) {
         const rv_export_report *e = &r->exports[i];
         bool skipped = strcmp(e->status, "skipped") == 0;
@@ -270,8 +272,13 @@ static rv_status run_all(const rv_env *env, const rv_cfg *cfg, const rv_run_opts
         else
             run_one(&call, r);
         out->exit_code = rv_exit_worse(out->exit_code, r->exit_code);
-        if (rv_cancel_raised(env->cancel))
-            break; /* stop starting exports */
+        if (!rv_cancel_raised(env->cancel))
+            continue;
+        /* stop starting exports; those that remain make this an interrupted invocation */
+        if (i + 1 < cfg->n_exports && !opts->export_name)
+            out->exit_code =
+                rv_exit_worse(out->exit_code, rv_cancel_signal(env->cancel) == SIGINT ? 130 : 143);
+        break;
     }
     return RV_OK;
 }

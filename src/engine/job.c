@@ -92,6 +92,7 @@ static rv_status choose_format(rv_job *job, rv_error *err)
 
 static rv_status set_paths(rv_job *job, rv_error *err)
 {
+    RV_TRY(rv_name_spool(&job->arena, job->run_id, job->owner_token, &job->spool_name, err));
     return rv_arena_printf(&job->arena, &job->run_dir, err, "%s/.rivet/runs/%s", job->cfg->dir,
                            job->run_id);
 }

@@ -27,8 +27,9 @@ typedef struct rv_job {
     /* identity */
     int64_t started_us;
     const char *run_id, *stem, *date, *prefix, *owner_token, *started_at;
-    const char *run_dir; /* .rivet/runs/{run_id} beside the config */
-    bool resumed;        /* this invocation continues an older run */
+    const char *spool_name; /* of run id and owner token */
+    const char *run_dir;    /* .rivet/runs/{run_id} beside the config */
+    bool resumed;           /* this invocation continues an older run */
 
     /* open resources */
     rv_state *state;

@@ -65,6 +65,12 @@ int64_t rv_name_chunk_index(const char *unit)
     return digits && *digits ? strtoll(digits, NULL, 10) : -1;
 }
 
+rv_status rv_name_spool(rv_arena *a, const char *run_id, const char *owner_token, const char **out,
+                        rv_error *err)
+{
+    return rv_arena_printf(a, out, err, "%s-%.8s", run_id, owner_token);
+}
+
 rv_status rv_name_owner_token(char out[33], rv_error *err)
 {
     uint8_t raw[16];

@@ -23,6 +23,10 @@ rv_status rv_name_part(rv_arena *a, const char *stem, const char *unit, int64_t 
                        const char *ext, const char **out, rv_error *err) RV_MUST_USE;
 /* Chunk index of a unit name ("chunk7" 7, "keyset12" 12), -1 when it has none. */
 int64_t rv_name_chunk_index(const char *unit);
+/* What the spool files of one runner are called after: runs of two state databases may share the
+ * very millisecond and so the run id. */
+rv_status rv_name_spool(rv_arena *a, const char *run_id, const char *owner_token, const char **out,
+                        rv_error *err) RV_MUST_USE;
 rv_status rv_name_owner_token(char out[33], rv_error *err) RV_MUST_USE;
 
 #endif

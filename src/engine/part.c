@@ -77,11 +77,10 @@ static rv_status open_spool(rv_parts *p, rv_error *err)
     char key[RV_NAME_MAX];
     rv_status st = RV_OK;
     pthread_mutex_lock(&job->lock);
-    /* the token: runs of two state databases may share the very millisecond and so the run id */
-    (void)snprintf(key, sizeof key, "%s_%s.%lld.%.8s%s", job->stem, p->unit,
-                   (long long)p->next_index, job->owner_token, job->extension);
+    (void)snprintf(key, sizeof key, "%s_%s.%lld%s", job->stem, p->unit, (long long)p->next_index,
+                   job->extension);
     pthread_mutex_unlock(&job->lock);
-    RV_GO(job->dd->spool_path(job->dest, job->run_id, key, &path, err));
+    RV_GO(job->dd->spool_path(job->dest, job->spool_name, key, &path, err));
     p->path = rv_strdup(rv_buf_cstr(&path));
     if (!p->path) {
         st = rv_fail_memory(err);

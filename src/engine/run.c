@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -109,9 +110,22 @@ static rv_status continue_run(rv_job *job, const rv_settled *settled, rv_error *
 
 /* ---- gates before row one ---- */
 
+static void warn_case_twins(rv_job *job)
+{
+    const rv_schema *s = &job->schema;
+    for (size_t i = 0; i < s->n_columns; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcasecmp(s->columns[i].name, s->columns[k].name) == 0)
+                RV_LOG_WARN(job->env,
+                            "export '%s': columns '%s' and '%s' differ only in case; many readers "
+                            "take them for one",
+                            job->x->name, s->columns[k].name, s->columns[i].name);
+}
+
 static rv_status judge_columns(rv_job *job, rv_error *err)
 {
     const rv_schema *s = &job->schema;
+    warn_case_twins(job);
     for (size_t i = 0; i < s->n_columns; i++) {
         const rv_column *c = &s->columns[i];
         if (c->fidelity != RV_LOSSY)

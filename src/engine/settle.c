@@ -7,6 +7,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "engine/manifest.h"
+#include "engine/names.h"
 #include "engine/objects.h"
 #include "engine/owner.h"
 #include "engine/publish.h"
@@ -147,6 +148,26 @@ static rv_status rebuild_metric(rv_job *job, const rv_run_row *row, const rv_man
     return rv_state_metric_put(job->state, &metric, err);
 }
 
+/* A run that died after its final transaction may have left what --validate kept. */
+static rv_status drop_spools(rv_job *job, const rv_lease *lease, rv_error *err)
+{
+    rv_arena scratch = RV_ARENA_INIT;
+    rv_part_rows parts = {0};
+    rv_status st = rv_state_parts(job->state, lease->run_id, NULL, &scratch, &parts, err);
+    for (size_t i = 0; st == RV_OK && i < parts.n; i++) {
+        const rv_part_row *p = &parts.rows[i];
+        bool found;
+        if (!p->spool_path)
+            continue;
+        st = rv_file_remove(p->spool_path, &found, err);
+        if (st == RV_OK)
+            st = rv_state_part_status(job->state, lease, lease->run_id, p->file_name, p->status,
+                                      true, err);
+    }
+    rv_arena_free(&scratch);
+    return st;
+}
+
 static rv_status publish_dead(rv_job *job, const rv_run_row *row, rv_error *err)
 {
     rv_status st;
@@ -177,6 +198,7 @@ static rv_status publish_dead(rv_job *job, const rv_run_row *row, rv_error *err)
                         .guard = guard_old,
                         .guard_ctx = &old};
     RV_GO(rv_publish(&p, name, err));
+    RV_GO(drop_spools(job, &old.lease, err));
     RV_GO(rv_state_run_close(job->state, &old.lease, m.degraded ? "degraded" : "success", err));
     rv_error metric_err = {0};
     if (rebuild_metric(job, row, &m, &metric_err) != RV_OK)
@@ -438,7 +460,7 @@ rv_status rv_settle_sweep_own(rv_job *job, rv_error *err)
     for (size_t i = 0; i < parts.n; i++)
         if (parts.rows[i].spool_path)
             keep[n++] = parts.rows[i].spool_path;
-    RV_TRY(job->dd->sweep(job->dest, job->run_id, keep, n, err));
+    RV_TRY(job->dd->sweep(job->dest, job->spool_name, keep, n, err));
     return job->dd->sweep(job->dest, job->owner_token, NULL, 0, err);
 }
 
@@ -509,6 +531,7 @@ static rv_status clear_run(rv_job *job, const rv_run_row *row, rv_error *err)
     rv_old_dest at = {0};
     rv_part_rows parts = {0};
     bool left = false, known = false;
+    const char *spool;
     RV_GO(open_old_dest(job, row, &at, &known, err));
     if (!known || !at.dd->remove) {
         RV_LOG_WARN(job->env, "export '%s': run %s wrote to another destination; its parts stay",
@@ -518,7 +541,9 @@ static rv_status clear_run(rv_job *job, const rv_run_row *row, rv_error *err)
     RV_GO(rv_state_parts(job->state, row->run_id, NULL, &job->arena, &parts, err));
     for (size_t i = 0; i < parts.n; i++)
         RV_GO(clear_part(job, &at, row, &parts.rows[i], &left, err));
-    RV_GO(at.dd->sweep(at.dest, row->run_id, NULL, 0, err));
+    RV_GO(rv_name_spool(&job->arena, row->run_id, row->owner_token ? row->owner_token : "", &spool,
+                        err));
+    RV_GO(at.dd->sweep(at.dest, spool, NULL, 0, err));
     RV_GO(at.dd->sweep(at.dest, row->owner_token, NULL, 0, err)); /* manifests half written */
     if (left)
         RV_GO(list_left(job, &at, row, err));

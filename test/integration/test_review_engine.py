@@ -445,3 +445,23 @@ def test_a_runner_that_lost_its_lease_leaves_the_metric_alone(place):
     assert s.execute("SELECT status FROM export_metrics").fetchall() == [("success",)]
     assert last_run(place, "k")[1] == "success"
     same_rows(place.dataset("k"), table(conn, "SELECT * FROM t"))
+
+
+def test_what_validate_kept_goes_when_a_dead_run_is_published(place):
+    conn = place.db(SIMPLE)
+    fill(conn, 100)
+    place.config([{"name": "s", "table": "t"}])
+    place.killed("after-final", "run", "-c", "rivet.yaml", "--validate")
+    assert place.hidden()
+    time.sleep(1.1)
+    place.rivet("run", "-c", "rivet.yaml", code=0)
+    assert not place.hidden(), place.hidden()
+    assert place.state().execute("SELECT COUNT(*) FROM file_log WHERE spool_path IS NOT NULL").fetchone() == (0,)
+
+
+def test_columns_that_differ_in_case_are_told(place):
+    conn = place.db(SIMPLE)
+    fill(conn, 10)
+    place.config([{"name": "s", "query": "SELECT id, name AS ID FROM t"}])
+    r = place.rivet("run", "-c", "rivet.yaml")
+    assert "differ only in case" in r.err, r
