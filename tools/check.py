@@ -57,7 +57,7 @@ def strip(text):
 
 def check_format():
     files = tracked("src/*.c", "src/**/*.c", "src/*.h", "src/**/*.h", "test/**/*.c", "test/**/*.h",
-                    "fuzz/*.c", "bench/*.c")
+                    "fuzz/*.[ch]", "bench/*.[ch]")
     out = subprocess.run(["clang-format-14", "--dry-run", *files], capture_output=True, text=True)
     return sorted(set(re.findall(r"^(\S+?):\d+:\d+: warning", out.stderr, re.M)))
 

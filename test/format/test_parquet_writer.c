@@ -347,6 +347,7 @@ RV_TEST(big_values_make_pages_of_their_own)
     free(bytes);
 }
 
+#ifdef RV_FAULTS
 static rv_status to_count(void *self, rv_bytes data, rv_error *err)
 {
     (void)err;
@@ -383,7 +384,6 @@ static rv_status write_small(const pt_table *t, rv_col *cols, rv_error *err)
     return st;
 }
 
-#ifdef RV_FAULTS
 RV_TEST(every_allocation_may_fail)
 {
     pt_table t;

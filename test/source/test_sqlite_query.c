@@ -69,8 +69,8 @@ RV_TEST(pages_equal_the_query)
 {
     static const char *const queries[] = {
         "SELECT id, c FROM t WHERE s > 'y' OR id % 3 = 1 -- tail",
-        "SELECT c, id AS x, s || 'y' AS z FROM t q WHERE (q.c + 0) IN (SELECT id FROM u) OR id + 0 "
-        "> 2900",
+        ("SELECT c, id AS x, s || 'y' AS z FROM t q WHERE (q.c + 0) IN (SELECT id FROM u) "
+         "OR id + 0 > 2900"),
         "SELECT * -- all\nFROM t WHERE id % 100 = 7",
         "SELECT v, code FROM k WHERE v < 2",
     };
