@@ -6,6 +6,8 @@
 
 #define PAGE_BYTES_MIN ((size_t)8 << 10)
 #define PAGE_BYTES_MAX ((size_t)256 << 10)
+#define STRING_BYTES_MAX ((size_t)2 << 20)
+#define STRINGS_BUDGET ((size_t)12 << 20)
 #define FIXED_BYTES_MAX ((size_t)128 << 10)
 #define PAGES_BUDGET ((size_t)10 << 20)
 #define DICT_BUDGET ((size_t)8 << 20)
@@ -18,12 +20,24 @@ static size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-rv_pq_page_plan rv_pq_page_plan_of(size_t n_columns)
+static size_t max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Text gains most by larger pages, in size and in time, so a few columns of it share a budget of
+ * their own. */
+static size_t string_bytes(size_t page, size_t n_strings)
+{
+    return max_size(2 * page, min_size(STRINGS_BUDGET / max_size(n_strings, 1), STRING_BYTES_MAX));
+}
+
+rv_pq_page_plan rv_pq_page_plan_of(size_t n_columns, size_t n_strings)
 {
     size_t page = PAGES_BUDGET / (2 * n_columns);
-    page = page < PAGE_BYTES_MIN ? PAGE_BYTES_MIN : min_size(page, PAGE_BYTES_MAX);
+    page = max_size(PAGE_BYTES_MIN, min_size(page, PAGE_BYTES_MAX));
     return (rv_pq_page_plan){
-        .string_bytes = (uint32_t)page * 2, /* text gains most by larger pages */
+        .string_bytes = (uint32_t)string_bytes(page, n_strings),
         .fixed_bytes = (uint32_t)min_size(page, FIXED_BYTES_MAX),
         .rows_max = (uint32_t)min_size(page / 4 & ~(size_t)63, RV_PQ_PAGE_ROWS_MAX),
         .dict_bytes = (uint32_t)min_size(DICT_BUDGET / n_columns, DICT_BYTES_MAX)};
@@ -33,6 +47,8 @@ rv_pq_page_plan rv_pq_page_plan_of(size_t n_columns)
  * columns end with the others. */
 static uint32_t rows_of_page(const rv_pq_column *c, const rv_pq_page_plan *plan)
 {
+    if (c->leaf.width == 0 && !c->leaf.is_list && c->decided && !c->choice.dictionary)
+        return plan->rows_max * 2;
     if (c->leaf.width == 0 || c->leaf.is_list)
         return plan->rows_max;
     size_t rows = plan->fixed_bytes / c->leaf.width & ~(size_t)63;
@@ -44,7 +60,8 @@ void rv_pq_column_init(rv_pq_column *c, const rv_pq_leaf *leaf, const char *name
 {
     *c = (rv_pq_column){.leaf = *leaf, .name = name};
     rv_pq_dict_init(&c->dict, leaf->width, plan->dict_bytes);
-    c->slab.head = (leaf->width ? plan->fixed_bytes : plan->string_bytes) / 16 & ~(size_t)63;
+    size_t page = leaf->width ? plan->fixed_bytes : plan->string_bytes;
+    c->slab.head = page / RV_PQ_SLAB_HEAD_PART & ~(size_t)63;
     c->page_rows = rows_of_page(c, plan);
 }
 
@@ -213,14 +230,16 @@ static bool trial_is_due(const rv_pq_column *c)
 }
 
 /* Is compressing worth it? The group before the last knows, if it was compressed; otherwise a
- * part of the first page is tried, with the dictionary, which shares the codec. */
+ * part of the first page is tried, with the dictionary, which shares the codec. The end of the
+ * page: it begins with levels and lengths, which say little of the values. */
 static rv_status decide_codec(rv_pq_column *c, rv_pq_press *press, rv_bytes part, rv_error *err)
 {
     c->chunk.compressed = c->compressed_before[c->groups & 1];
     if (!press->codec || c->chunk.compressed || !trial_is_due(c))
         return RV_OK;
-    part.len = min_size(part.len, c->groups < 2 ? TRIAL_BYTES : TRIAL_AGAIN_BYTES);
-    size_t raw = part.len, stored, entries_len = 0;
+    size_t raw = min_size(part.len, c->groups < 2 ? TRIAL_BYTES : TRIAL_AGAIN_BYTES);
+    size_t stored, entries_len = 0;
+    part = (rv_bytes){part.ptr + (part.len - raw), raw};
     RV_TRY(rv_pq_press_trial(press, press->codec, part, &stored, err));
     rv_buf_clear(&press->entries);
     if (c->chunk.dict_n > 0) {

@@ -1,6 +1,6 @@
 /* format/parquet/column.h: one column of the open row group: a slab that gathers the values of
  * the page being filled, and the pages sealed so far. Where pages end depends on the rows and on
- * the number of columns only.
+ * the columns' number and types only.
  * Owner: the writer. One thread at a time. Source: design "parquet" sections 2 to 4. */
 #ifndef RV_FORMAT_PARQUET_COLUMN_H
 #define RV_FORMAT_PARQUET_COLUMN_H
@@ -9,18 +9,19 @@
 
 #define RV_PQ_PAGE_ROWS_MAX 32768u
 
-/* Page sizes of a table, from its number of columns. */
+/* Page sizes of a table, from its number of columns and how many of them hold strings. */
 typedef struct rv_pq_page_plan {
     uint32_t string_bytes; /* PLAIN bytes of strings in a page */
     uint32_t fixed_bytes;  /* of other values */
-    uint32_t rows_max;
-    uint32_t dict_bytes; /* limit of one dictionary */
+    uint32_t rows_max;     /* twice as many of strings without a dictionary */
+    uint32_t dict_bytes;   /* limit of one dictionary */
 } rv_pq_page_plan;
-rv_pq_page_plan rv_pq_page_plan_of(size_t n_columns);
+rv_pq_page_plan rv_pq_page_plan_of(size_t n_columns, size_t n_strings);
 
 /* Values and levels of the page being filled. `values` begins with `head` free bytes: there the
  * levels and lengths of a page go, so that values which are stored as they lie need not be copied
  * again. */
+#define RV_PQ_SLAB_HEAD_PART 16u /* of a page's bytes */
 typedef struct rv_pq_slab {
     rv_buf values;
     size_t head;

@@ -5,7 +5,7 @@
 #include "format/parquet/enc_plain.h"
 #include "format/parquet/pack.h"
 
-#define KEEP_BYTES ((size_t)2 << 20)
+#define KEEP_BYTES ((size_t)4 << 20)
 /* A value of 1 GiB and a page around it. */
 #define BODY_MAX (((size_t)1 << 30) + ((size_t)64 << 20))
 

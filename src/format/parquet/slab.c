@@ -2,8 +2,8 @@
 
 #include "format/parquet/pack.h"
 
-#define KEEP_BYTES ((size_t)1 << 20)
-#define ROW_STEP 64u /* pages end on multiples of this, unless values are large */
+#define KEEP_BYTES ((size_t)64 << 10) /* and twice the size of a page */
+#define ROW_STEP 64u                  /* pages end on multiples of this, unless values are large */
 
 rv_pq_values rv_pq_slab_values(const rv_pq_column *c)
 {
@@ -17,9 +17,10 @@ uint32_t rv_pq_slab_entries(const rv_pq_column *c)
     return c->leaf.is_list ? (uint32_t)c->slab.levels.len : c->slab.rows;
 }
 
-static void clear_or_free(rv_buf *b)
+/* Frees what one large value made large. */
+static void clear_or_free(const rv_pq_slab *slab, rv_buf *b)
 {
-    if (b->cap > KEEP_BYTES)
+    if (b->cap > KEEP_BYTES + 2 * RV_PQ_SLAB_HEAD_PART * slab->head)
         rv_buf_free(b);
     else
         rv_buf_clear(b);
@@ -27,10 +28,10 @@ static void clear_or_free(rv_buf *b)
 
 void rv_pq_slab_clear(rv_pq_slab *slab)
 {
-    clear_or_free(&slab->values);
-    clear_or_free(&slab->lengths);
-    clear_or_free(&slab->bits);
-    clear_or_free(&slab->levels);
+    clear_or_free(slab, &slab->values);
+    clear_or_free(slab, &slab->lengths);
+    clear_or_free(slab, &slab->bits);
+    clear_or_free(slab, &slab->levels);
     slab->rows = 0;
     slab->n = 0;
     slab->plain = 0;

@@ -84,9 +84,11 @@ static group_limits limits_of(const rv_schema *schema, const rv_format_opts *opt
 
 static rv_status open_columns(rv_pq_writer *w, rv_encoding_policy policy, rv_error *err)
 {
-    size_t n = w->schema->n_columns;
+    size_t n = w->schema->n_columns, n_strings = 0;
+    for (size_t i = 0; i < n; i++)
+        n_strings += rv_pq_leaf_of(w->schema->columns[i].type, policy).width == 0;
     w->shop.policy = policy;
-    w->shop.plan = rv_pq_page_plan_of(n);
+    w->shop.plan = rv_pq_page_plan_of(n, n_strings);
     w->shop.log = &w->pages;
     w->columns = rv_calloc(n, sizeof *w->columns);
     if (!w->columns)
