@@ -90,6 +90,23 @@ static rv_status choose_format(rv_job *job, rv_error *err)
 
 /* ---- identity ---- */
 
+/* The driver knows the column, the configuration knows where it stands: FILE:LINE:COL in front. */
+static rv_status locate_override(const rv_job *job, rv_error *err)
+{
+    char name[256];
+    for (size_t i = 0; i < job->x->n_columns; i++) {
+        const rv_cfg_column *c = &job->x->columns[i];
+        (void)snprintf(name, sizeof name, "'%s'", c->column);
+        if (!strstr(err->text, name))
+            continue;
+        rv_diag diag = {.code = err->code, .pos = c->pos};
+        rv_error at = *err;
+        diag.text = at.text;
+        return rv_diag_error(job->cfg->path, &diag, err);
+    }
+    return err->code;
+}
+
 static rv_status set_paths(rv_job *job, rv_error *err)
 {
     RV_TRY(rv_name_spool(&job->arena, job->run_id, job->owner_token, &job->spool_name, err));
@@ -235,6 +252,8 @@ rv_status rv_job_relation(rv_job *job, rv_expr bound, rv_relation **out, rv_erro
         rv_status st = job->sd->resolve(job->source, &spec, &job->arena, out, err);
         if (st == RV_OK)
             return RV_OK;
+        if (st == RV_E_CONFIG_COLUMN_TYPE)
+            return locate_override(job, err);
         RV_TRY(rv_job_again(job, &attempt, err));
     }
 }
