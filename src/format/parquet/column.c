@@ -11,6 +11,7 @@
 #define FIXED_BYTES_MAX ((size_t)128 << 10)
 #define PAGES_BUDGET ((size_t)10 << 20)
 #define DICT_BUDGET ((size_t)8 << 20)
+#define DICT_BYTES_MIN ((size_t)8 << 10)
 #define DICT_BYTES_MAX ((size_t)1 << 20)
 #define TRIAL_BYTES ((size_t)192 << 10)
 #define TRIAL_AGAIN_BYTES ((size_t)32 << 10)
@@ -40,7 +41,8 @@ rv_pq_page_plan rv_pq_page_plan_of(size_t n_columns, size_t n_strings)
         .string_bytes = (uint32_t)string_bytes(page, n_strings),
         .fixed_bytes = (uint32_t)min_size(page, FIXED_BYTES_MAX),
         .rows_max = (uint32_t)min_size(page / 4 & ~(size_t)63, RV_PQ_PAGE_ROWS_MAX),
-        .dict_bytes = (uint32_t)min_size(DICT_BUDGET / n_columns, DICT_BYTES_MAX)};
+        .dict_bytes =
+            (uint32_t)max_size(DICT_BYTES_MIN, min_size(DICT_BUDGET / n_columns, DICT_BYTES_MAX))};
 }
 
 /* Rows of a page, decided when it begins: fixed-width values fill it by count, so that sparse
@@ -222,22 +224,25 @@ static rv_status try_faster(rv_pq_column *c, rv_pq_press *press, rv_bytes part, 
     return RV_OK;
 }
 
-/* Is it time for a trial? In the first two groups, then ever more seldom; never again once a
- * whole compressed chunk has shown that trials mislead. */
+/* Is it time for a trial? In the first group, then ever more seldom, at the powers of four: in a
+ * wide table a trial costs as much as half a chunk. Never again once a whole compressed chunk has
+ * shown that trials mislead. */
 static bool trial_is_due(const rv_pq_column *c)
 {
-    return !c->codec_over && (c->groups < 2 || (c->groups & (c->groups - 1)) == 0);
+    uint64_t g = c->groups;
+    bool power_of_four = (g & (g - 1)) == 0 && (g & UINT64_C(0x5555555555555554)) == g;
+    return !c->codec_over && power_of_four;
 }
 
-/* Is compressing worth it? The group before the last knows, if it was compressed; otherwise a
+/* Is compressing worth it? The group before knows, if it was compressed; otherwise a
  * part of the first page is tried, with the dictionary, which shares the codec. The end of the
  * page: it begins with levels and lengths, which say little of the values. */
 static rv_status decide_codec(rv_pq_column *c, rv_pq_press *press, rv_bytes part, rv_error *err)
 {
-    c->chunk.compressed = c->compressed_before[c->groups & 1];
+    c->chunk.compressed = c->compressed_before;
     if (!press->codec || c->chunk.compressed || !trial_is_due(c))
         return RV_OK;
-    size_t raw = min_size(part.len, c->groups < 2 ? TRIAL_BYTES : TRIAL_AGAIN_BYTES);
+    size_t raw = min_size(part.len, c->groups == 0 ? TRIAL_BYTES : TRIAL_AGAIN_BYTES);
     size_t stored, entries_len = 0;
     part = (rv_bytes){part.ptr + (part.len - raw), raw};
     RV_TRY(rv_pq_press_trial(press, press->codec, part, &stored, err));
@@ -408,7 +413,7 @@ void rv_pq_column_next_group(rv_pq_column *c)
     rv_pq_chunk *chunk = &c->chunk;
     bool saved = chunk->compressed && pays(chunk->raw_bytes, chunk->stored_bytes);
     c->codec_over |= chunk->compressed && !saved;
-    c->compressed_before[c->groups & 1] = saved;
+    c->compressed_before = saved;
     c->groups++;
     if (c->dict_over)
         rv_pq_dict_free(&c->dict);

@@ -70,7 +70,7 @@ typedef struct rv_pq_column {
     uint32_t page_rows; /* rows at which the open page ends at the latest */
     rv_pq_chunk chunk;
     uint64_t groups;              /* row groups finished */
-    bool compressed_before[2];    /* the last two groups, by parity: it paid */
+    bool compressed_before;       /* the last group, and it paid */
     bool codec_over;              /* compressing a whole chunk did not pay */
     bool codec_tried;             /* `faster` is decided */
     unsigned faster;              /* 1 + rank of the faster codec that does as well, or 0 */

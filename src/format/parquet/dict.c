@@ -302,6 +302,8 @@ rv_status rv_pq_dict_used(const rv_pq_dict *d, const uint16_t *indexes, size_t n
     rv_buf_clear(&used->bytes);
     rv_buf_clear(&used->lengths);
     RV_TRY(rv_buf_reserve(&used->marks, d->n, err));
+    RV_TRY(rv_buf_reserve(&used->bytes, d->values.len, err));
+    RV_TRY(rv_buf_reserve(&used->lengths, d->ends.len, err));
     memset(used->marks.ptr, 0, d->n);
     for (size_t i = 0; i < n; i++)
         used->marks.ptr[indexes[i]] = 1;
@@ -309,10 +311,11 @@ rv_status rv_pq_dict_used(const rv_pq_dict *d, const uint16_t *indexes, size_t n
         if (!used->marks.ptr[i])
             continue;
         rv_bytes e = entry(d, i);
-        uint32_t len = (uint32_t)e.len;
-        RV_TRY(rv_buf_add(&used->bytes, e.ptr, e.len, err));
+        if (e.len)
+            memcpy(used->bytes.ptr + used->bytes.len, e.ptr, e.len);
+        used->bytes.len += e.len;
         if (!d->width)
-            RV_TRY(rv_buf_add(&used->lengths, &len, sizeof len, err));
+            rv_pq_store32(used->lengths.ptr + 4 * count, (uint32_t)e.len);
         count++;
     }
     const void *lengths = used->lengths.ptr;
