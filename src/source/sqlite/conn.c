@@ -109,6 +109,8 @@ static rv_status code_of(int primary, rv_retry *retry)
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
         return RV_E_SOURCE_OPEN;
+    case SQLITE_TOOBIG:
+        return RV_E_VALUE_TOO_LARGE;
     case SQLITE_PERM:
     case SQLITE_AUTH:
         return RV_E_SOURCE_PERMISSION;
@@ -379,6 +381,22 @@ static rv_status exec(rv_source *s, const char *sql, rv_error *err)
     return rc == SQLITE_OK ? RV_OK : rv_sq_fail(s, rc, "opening the source database", err);
 }
 
+/* Reads the file for the first time, too. */
+static rv_status read_encoding(rv_source *s, rv_error *err)
+{
+    const char *what = "opening the source database";
+    sqlite3_stmt *stmt = NULL;
+    bool row = false;
+    RV_TRY(exec(s, "SELECT 1 FROM sqlite_master LIMIT 1", err));
+    int rc = sqlite3_prepare_v2(s->db, "PRAGMA encoding", -1, &stmt, NULL);
+    rv_status st =
+        rc == SQLITE_OK ? rv_sq_step(s, stmt, what, &row, err) : rv_sq_fail(s, rc, what, err);
+    const char *name = row ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+    s->utf16 = name && strncmp(name, "UTF-16", 6) == 0;
+    sqlite3_finalize(stmt);
+    return st;
+}
+
 static rv_status connect_db(rv_source *s, rv_error *err)
 {
     int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
@@ -390,7 +408,7 @@ static rv_status connect_db(rv_source *s, rv_error *err)
     sqlite3_progress_handler(s->db, PROGRESS_OPS, on_progress, s);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     RV_TRY(exec(s, "PRAGMA query_only=ON", err));
-    return exec(s, "SELECT 1 FROM sqlite_master LIMIT 1", err);
+    return read_encoding(s, err);
 }
 
 static rv_status fill_info(rv_source *s, rv_error *err)

@@ -388,8 +388,7 @@ rv_status rv_sq_cell_error(rv_scan *scan, const rv_sq_column *c, uint32_t col, r
     char phrase[160];
     rv_sq_row_name(scan, row, sizeof row);
     if (code == RV_E_VALUE_TOO_LARGE) {
-        rv_hint(err, "the cell is in %s, %s; raise tuning.max_value_mb or leave the column out",
-                scan->r->what, row);
+        rv_sq_large_hint(scan->r, row, err);
         return code;
     }
     if (code != RV_E_VALUE)

@@ -93,6 +93,27 @@ done:
     return st;
 }
 
+rv_status rv_sq_first(rv_source *s, const rv_page_spec *from, const char *function, rv_expr expr,
+                      rv_arena *arena, rv_datum *out, bool *out_found, rv_error *err)
+{
+    rv_buf list = RV_BUF_INIT;
+    rv_sq_statement *statement = NULL;
+    bool row = false;
+    rv_status st;
+    RV_GO(rv_buf_printf(&list, err, "%s(", function ? function : ""));
+    RV_GO(rv_sq_text_expr(from->relation, expr, &list, err));
+    RV_GO(rv_buf_add(&list, ")\0", 2, err));
+    rv_sq_select select = {.list = (const char *)list.ptr, .offset = true};
+    RV_GO(first_row(s, from, &select, 0, &statement, &row, err));
+    if (row)
+        RV_GO(rv_sq_datum_read(statement->stmt, 0, arena, out, err));
+    *out_found = row;
+done:
+    rv_sq_release(s, statement);
+    rv_buf_free(&list);
+    return st;
+}
+
 rv_status rv_sq_nth(rv_source *s, const rv_page_spec *from, uint64_t n, rv_arena *arena,
                     rv_datum *out, bool *out_found, rv_error *err)
 {

@@ -127,6 +127,13 @@ typedef struct rv_sq_helpers { /* expressions selected beside the list, stripped
 } rv_sq_helpers;
 typedef struct rv_sq_window rv_sq_window;
 
+typedef struct rv_sq_large { /* large.c */
+    bool on;                 /* cells above tuning.max_value_mb end the step that meets them */
+    rv_arena arena;
+    rv_page_spec page; /* a copy in the arena */
+    int64_t rowid;     /* of the last row; only where row names are rowids */
+} rv_sq_large;
+
 struct rv_scan {
     rv_source *s;
     const rv_relation *rel;
@@ -153,6 +160,7 @@ struct rv_scan {
     rv_datum last_datum[RV_SQ_ORDER_MAX];
     size_t n_ident;
     int ident_index[RV_KEY_COLUMNS_MAX];
+    rv_sq_large large;
     uint8_t *nulled; /* one per column: policy turned it to NULL in this row */
     bool done, described;
 };
@@ -173,6 +181,24 @@ bool rv_sq_window_active(const rv_sq_window *w);
 rv_status rv_sq_window_next(rv_scan *scan, int64_t spent_us, bool *out_more,
                             rv_error *err) RV_MUST_USE;
 
+/* The page that finds the rows of the window at hand; NULL when none is active. */
+const rv_page_spec *rv_sq_window_page(const rv_sq_window *w);
+/* Which rows, in which order, from where: without limits and callbacks. */
+rv_status rv_sq_page_copy(const rv_page_spec *page, rv_arena *arena, rv_page_spec *out,
+                          rv_error *err) RV_MUST_USE;
+
+/* large.c: a cell above tuning.max_value_mb is refused before SQLite puts it into memory. Spec
+ * "types" section 7. Where it cannot be, the builder refuses it. */
+rv_status rv_sq_large_open(rv_scan *scan, const rv_page_spec *page, rv_error *err) RV_MUST_USE;
+void rv_sq_large_close(rv_scan *scan);
+/* On while the rows of this scan are stepped through; off, other statements read what they want. */
+void rv_sq_large_guard(rv_scan *scan, bool on);
+/* A step answered SQLITE_TOOBIG: RV_E_VALUE_TOO_LARGE; or RV_OK when no cell of the next row is
+ * that large but something computed for it: *out_cut ends the page before that row, else the
+ * statement begins anew, unguarded. */
+rv_status rv_sq_large_met(rv_scan *scan, bool *out_cut, rv_error *err) RV_MUST_USE;
+void rv_sq_large_hint(const rv_sq_relation *r, const char *row, rv_error *err);
+
 /* decode.c */
 rv_sq_decode rv_sq_decoder(const rv_sq_column *column);
 /* Turns a failed append of this cell into the message of spec "types" section 6. */
@@ -190,6 +216,9 @@ rv_status rv_sq_nth(rv_source *s, const rv_page_spec *from, uint64_t n, rv_arena
 /* As nth, also without the query's own condition. */
 rv_status rv_sq_walk(rv_source *s, const rv_page_spec *from, uint64_t n, bool bare, rv_arena *arena,
                      rv_datum *out, bool *out_found, rv_error *err) RV_MUST_USE;
+/* `expr`, or function(expr), of the first row of `from`. */
+rv_status rv_sq_first(rv_source *s, const rv_page_spec *from, const char *function, rv_expr expr,
+                      rv_arena *arena, rv_datum *out, bool *out_found, rv_error *err) RV_MUST_USE;
 rv_status rv_sq_count(rv_source *s, const rv_relation *rel, const rv_pred *preds, size_t n_preds,
                       uint64_t *out, rv_error *err);
 rv_status rv_sq_cuts(rv_source *s, const rv_relation *rel, size_t want, rv_arena *arena,

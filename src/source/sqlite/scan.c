@@ -172,6 +172,7 @@ static rv_status start(rv_scan *scan, const rv_page_spec *page, rv_error *err)
     RV_GO(rv_sq_text_bind(scan->s, &text, scan->stmt, page->limit ? limit : -1, err));
     RV_GO(seed_first(scan, page->after, err));
     RV_GO(rv_sq_window_open(page, &h, &scan->window, err));
+    RV_GO(rv_sq_large_open(scan, page, err));
 done:
     rv_sq_text_free(&text);
     return st;
@@ -208,6 +209,7 @@ void rv_sq_scan_close(rv_scan *scan)
     for (size_t i = 0; i < RV_SQ_ORDER_MAX; i++)
         rv_buf_free(&scan->last[i].bytes);
     rv_sq_window_close(scan->window);
+    rv_sq_large_close(scan);
     rv_free(scan->nulled);
     rv_free(scan);
 }
@@ -288,6 +290,8 @@ static rv_status take_row(rv_scan *scan, rv_builder *b, rv_error *err)
         }
     }
     save_last(scan);
+    if (scan->r->ident_rowid && scan->n_ident > 0 && scan->n_order == 0)
+        scan->large.rowid = sqlite3_column_int64(scan->stmt, scan->ident_index[0]);
     scan->end.rows++;
     scan->end.bytes += scan->row_bytes;
     return RV_OK;
@@ -347,6 +351,18 @@ static rv_status statement_ends(rv_scan *scan, bool cut, bool *out_end, rv_error
     return RV_OK;
 }
 
+static rv_status too_big(rv_scan *scan, bool *out_end, rv_error *err)
+{
+    RV_TRY(rv_sq_large_met(scan, out_end, err));
+    scan->end.cut = *out_end;
+    if (*out_end)
+        return RV_OK;
+    account(scan);
+    scan->statement_us = 0;
+    arm(scan);
+    return RV_OK;
+}
+
 static rv_status read_rows(rv_scan *scan, rv_builder *b, bool *out_end, rv_error *err)
 {
     *out_end = false;
@@ -356,6 +372,10 @@ static rv_status read_rows(rv_scan *scan, rv_builder *b, bool *out_end, rv_error
             RV_TRY(take_row(scan, b, err));
             scan->s->cut_at_us = scan->cut_at_us;
             *out_end = page_ends(scan);
+            continue;
+        }
+        if (rc == SQLITE_TOOBIG && scan->large.on) {
+            RV_TRY(too_big(scan, out_end, err));
             continue;
         }
         bool cut = (rc & 0xff) == SQLITE_INTERRUPT && scan->s->stop == RV_SQ_CUT;
@@ -376,7 +396,9 @@ rv_status rv_sq_next(rv_scan *scan, rv_builder *builder, bool *out_end, rv_error
     RV_TRY(rv_sq_check(s, err));
     bool end = false;
     arm(scan);
+    rv_sq_large_guard(scan, true);
     rv_status st = read_rows(scan, builder, &end, err);
+    rv_sq_large_guard(scan, false);
     rv_sq_disarm(s);
     account(scan);
     if (end || st != RV_OK) { /* the read transaction ends here */

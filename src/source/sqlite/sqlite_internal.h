@@ -36,6 +36,7 @@ struct rv_source {
     int64_t timeout_us;       /* 0 = none */
     int64_t lock_us;          /* 0 = none */
     uint64_t max_value_bytes; /* 0 = none */
+    bool utf16;               /* the file keeps text in UTF-16: its lengths are not ours */
     atomic_bool cancelled;
     int64_t deadline_us; /* monotonic; RV_SQ_NEVER */
     int64_t cut_at_us;

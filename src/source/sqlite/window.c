@@ -24,25 +24,38 @@ static rv_status copy_datum(rv_arena *a, const rv_datum *in, rv_datum *out, rv_e
     return in->null ? RV_OK : rv_arena_str(a, in->text, &out->text, err);
 }
 
-static rv_status copy_page(rv_sq_window *w, const rv_page_spec *page, rv_error *err)
+static rv_status copy_place(rv_arena *a, const rv_datum *in, size_t n, const rv_datum **out,
+                            rv_error *err)
+{
+    rv_datum *copy = NULL;
+    if (!in)
+        return RV_OK;
+    RV_TRY(rv_arena_array(a, n, sizeof *copy, &copy, err));
+    for (size_t i = 0; i < n; i++)
+        RV_TRY(copy_datum(a, &in[i], &copy[i], err));
+    *out = copy;
+    return RV_OK;
+}
+
+rv_status rv_sq_page_copy(const rv_page_spec *page, rv_arena *a, rv_page_spec *out, rv_error *err)
 {
     rv_pred *preds = NULL;
     rv_expr *order = NULL;
-    RV_TRY(rv_arena_array(&w->arena, page->n_preds, sizeof *preds, &preds, err));
-    RV_TRY(rv_arena_array(&w->arena, page->n_order, sizeof *order, &order, err));
+    rv_page_spec copy = {
+        .relation = page->relation, .n_preds = page->n_preds, .n_order = page->n_order};
+    RV_TRY(rv_arena_array(a, page->n_preds, sizeof *preds, &preds, err));
+    RV_TRY(rv_arena_array(a, page->n_order, sizeof *order, &order, err));
     for (size_t i = 0; i < page->n_preds; i++) {
         preds[i] = page->preds[i];
-        RV_TRY(copy_datum(&w->arena, &page->preds[i].value, &preds[i].value, err));
+        RV_TRY(copy_datum(a, &page->preds[i].value, &preds[i].value, err));
     }
-    memcpy(order, page->order, page->n_order * sizeof *order);
-    for (size_t i = 0; page->after && i < page->n_order; i++)
-        RV_TRY(copy_datum(&w->arena, &page->after[i], &w->after[i], err));
-    w->page = (rv_page_spec){.relation = page->relation,
-                             .preds = preds,
-                             .n_preds = page->n_preds,
-                             .order = order,
-                             .n_order = page->n_order,
-                             .after = page->after ? w->after : NULL};
+    for (size_t i = 0; i < page->n_order; i++)
+        order[i] = page->order[i];
+    RV_TRY(copy_place(a, page->after, page->n_order, &copy.after, err));
+    RV_TRY(copy_place(a, page->until, page->n_order, &copy.until, err));
+    copy.preds = preds;
+    copy.order = order;
+    *out = copy;
     return RV_OK;
 }
 
@@ -70,7 +83,7 @@ rv_status rv_sq_window_open(const rv_page_spec *page, const rv_sq_helpers *helpe
         return rv_fail_memory(err);
     w->helpers = *helpers;
     w->keys = FIRST_KEYS;
-    rv_status st = copy_page(w, page, err);
+    rv_status st = rv_sq_page_copy(page, &w->arena, &w->page, err);
     if (st == RV_OK)
         *out = w;
     else
@@ -91,6 +104,11 @@ void rv_sq_window_close(rv_sq_window *w)
 bool rv_sq_window_active(const rv_sq_window *w)
 {
     return w && w->active;
+}
+
+const rv_page_spec *rv_sq_window_page(const rv_sq_window *w)
+{
+    return rv_sq_window_active(w) ? &w->page : NULL;
 }
 
 /* Windows are to take between a quarter and a half of the page's time. */
