@@ -1,4 +1,5 @@
 /* Cells above tuning.max_value_mb. Spec "types" section 7. */
+#include "base/fault.h"
 #include "source/sqlite_fixture.h"
 
 #define MB3 "3145728"
@@ -44,6 +45,7 @@ RV_TEST(tables)
         {"rt", LARGE("body", "3.0 MB, limit"), "rowid 2"},
         {"w", LARGE("body", "3.0 MB, limit"), "k=b"},
         {"wt", LARGE("body", "larger than the limit"), "k=b"},
+        {"g", LARGE("n", "larger than the limit"), "id=2"},
         {"two", LARGE("b2", "3.0 MB, limit"), "k1=a, k2=2"},
     };
     fixture f;
@@ -56,6 +58,9 @@ RV_TEST(tables)
             "INSERT INTO w VALUES ('a',x'00'),('b',zeroblob(" MB3 "));"
             "CREATE TABLE wt(k TEXT PRIMARY KEY, s TEXT, body TEXT) WITHOUT ROWID;"
             "INSERT INTO wt VALUES ('a','s','t'),('b','s',CAST(zeroblob(" MB3 ") AS TEXT));"
+            "CREATE TABLE g(id INTEGER PRIMARY KEY, n BLOB AS (zeroblob(CASE id WHEN 2 THEN " MB3
+            " END)));"
+            "INSERT INTO g VALUES (1),(2);"
             "CREATE TABLE two(b1 BLOB, b2 BLOB, k1 TEXT, k2 INT, PRIMARY KEY(k1, k2)) WITHOUT "
             "ROWID; INSERT INTO two VALUES (x'00', zeroblob(" MB3 "), 'a', 2)"));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -63,7 +68,7 @@ RV_TEST(tables)
         CHECK_EQ(refused(&f, rows[i].table, NULL, &peak), RV_E_VALUE_TOO_LARGE);
         SAYS(&f, rows[i].says, rows[i].row);
         /* a seek among WITHOUT ROWID rows loads the row it compares: SQLite's own way */
-        if (rows[i].table[0] == 'r')
+        if (rows[i].table[0] == 'r' || rows[i].table[0] == 'g')
             CHECK(peak < 100000);
     }
     fx_close(&f);
@@ -227,7 +232,65 @@ RV_TEST(utf16_counts_as_utf8)
     fx_close(&f);
 }
 
+#ifdef RV_FAULTS
+static rv_status bare_read(fixture *f, const rv_relation *rel)
+{
+    rv_expr order = {rel->key.columns[0], NULL};
+    rv_page_spec page = {.relation = rel, .order = &order, .n_order = 1};
+    rv_builder_opts opts = {.schema = rel->schema,
+                            .max_rows = 10,
+                            .max_bytes = 1 << 22,
+                            .max_value_bytes = 1 << 20,
+                            .batches = 2};
+    rv_builder *b = NULL;
+    rv_scan *scan = NULL;
+    bool end = false;
+    rv_status st = rv_builder_open(&opts, &b, &f->err);
+    if (st == RV_OK)
+        st = f->d->scan(f->s, &page, &scan, &f->err);
+    if (st == RV_OK)
+        st = f->d->next(scan, b, &end, &f->err);
+    f->d->scan_close(scan);
+    rv_builder_close(b);
+    return st;
+}
+#endif
+
+RV_TEST(survives_every_failed_allocation)
+{
+#ifdef RV_FAULTS
+    static const char *const tables[] = {"r", "w"};
+    for (size_t i = 0; i < 2; i++) {
+        fixture f;
+        rv_relation *rel = NULL;
+        REQUIRE(open_1mb(&f,
+                         "CREATE TABLE r(id INTEGER PRIMARY KEY, body BLOB);"
+                         "INSERT INTO r VALUES (1,x'00'),(2,zeroblob(" MB3 "));"
+                         "CREATE TABLE w(k TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID;"
+                         "INSERT INTO w VALUES ('a',''),('b',CAST(zeroblob(" MB3 ") AS TEXT))"));
+        rv_read_spec spec = {.table = tables[i], .mode = RV_FULL};
+        REQUIRE(fx_resolve(&f, &spec, &rel) == RV_OK);
+        rv_status st = RV_E_MEMORY;
+        long n = 0;
+        while (st == RV_E_MEMORY && n < 1000) {
+            f.d->close(f.s); /* statements are prepared anew each time */
+            f.s = fx_connect(&f);
+            REQUIRE(f.s != NULL);
+            rv_fault_set_alloc(++n, false);
+            st = bare_read(&f, rel);
+            rv_fault_set_alloc(0, false);
+        }
+        CHECK_EQ(st, RV_E_VALUE_TOO_LARGE);
+        CHECK(strstr(f.err.text, "column 'body'") != NULL);
+        CHECK(n > 15);
+        fx_close(&f);
+    }
+#else
+    SKIP("built without RV_FAULTS");
+#endif
+}
+
 RV_TEST_MAIN(RV_CASE(tables), RV_CASE(unordered_tables), RV_CASE(views_and_queries),
              RV_CASE(values_on_the_way_are_no_cells), RV_CASE(pages_of_a_query),
              RV_CASE(the_limit_itself_passes), RV_CASE(a_sort_of_large_rows),
-             RV_CASE(utf16_counts_as_utf8))
+             RV_CASE(utf16_counts_as_utf8), RV_CASE(survives_every_failed_allocation))

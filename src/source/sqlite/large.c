@@ -179,11 +179,22 @@ static rv_status ask_length(search *f, const char *name, bool *out_large, uint64
     return RV_OK;
 }
 
+/* Asked for by equality, one row alone is read: a sort would compute the length of every row. */
+static void ask_alone(const search *f, const rv_datum *values, rv_pred *preds, rv_page_spec *out)
+{
+    for (size_t i = 0; i < f->page.n_order; i++)
+        preds[i] = (rv_pred){.expr = f->page.order[i],
+                             .op = values[i].null ? RV_IS_NULL : RV_EQ,
+                             .value = values[i]};
+    *out = (rv_page_spec){.relation = f->page.relation, .preds = preds, .n_preds = f->page.n_order};
+}
+
 static rv_status ask_lengths(search *f, rv_error *err)
 {
     const rv_scan *scan = f->scan;
     const rv_sq_relation *r = scan->r;
     rv_datum values[RV_SQ_ORDER_MAX];
+    rv_pred preds[RV_SQ_ORDER_MAX];
     rv_error cause = {0};
     bool found = false, large = false;
     uint64_t bytes = 0;
@@ -197,6 +208,7 @@ static rv_status ask_lengths(search *f, rv_error *err)
     if (!found)
         return RV_OK;
     key_text(f, values, row, sizeof row);
+    ask_alone(f, values, preds, &f->page);
     for (size_t i = 0; i < r->n_columns; i++) {
         const char *name = base_column(r, i);
         if (!name)
@@ -211,11 +223,13 @@ static rv_status ask_lengths(search *f, rv_error *err)
 /* The query's own condition may load what is not exported: it must not meet the guard. */
 static rv_status ask(search *f, rv_error *err)
 {
-    if (f->scan->r->table->rowid) {
+    const rv_sq_relation *r = f->scan->r;
+    if (r->table->rowid) {
         rv_sq_large_guard(f->scan, false);
-        return ask_rowid(f, err);
+        RV_TRY(ask_rowid(f, err));
+        rv_sq_large_guard(f->scan, true);
     }
-    return f->scan->r->where ? RV_OK : ask_lengths(f, err);
+    return r->where ? RV_OK : ask_lengths(f, err); /* columns may have no handle: generated ones */
 }
 
 rv_status rv_sq_large_met(rv_scan *scan, bool *out_cut, rv_error *err)
