@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "config/url.h"
 #include "source/sql/name.h"
 
 #define PROGRESS_OPS 2000
@@ -449,7 +450,7 @@ rv_status rv_sq_open(const rv_env *env, const rv_source_opts *opts, rv_source **
     s->max_value_bytes = opts->tuning->max_value_mb << 20;
     rv_sq_disarm(s);
     rv_status st;
-    RV_GO(rv_sq_path(env, opts->cfg, &s->arena, &s->path, err));
+    RV_GO(rv_source_sqlite_path(env, opts->cfg, &s->arena, &s->path, err));
     RV_GO(check_file(s->path, err));
     RV_GO(fill_info(s, err));
     RV_GO(set_comment(s, opts->run_id, err));

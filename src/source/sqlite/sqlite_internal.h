@@ -77,9 +77,6 @@ rv_status rv_sq_refresh(rv_source *s, rv_error *err) RV_MUST_USE;
 /* Is the text behind the first statement more than blanks and comments? */
 rv_status rv_sq_prepare_first(rv_source *s, const char *sql, const char *what, sqlite3_stmt **out,
                               bool *out_more, rv_error *err) RV_MUST_USE;
-/* path.c: absolute path from path or URL of the configuration. */
-rv_status rv_sq_path(const rv_env *env, const rv_cfg_source *cfg, rv_arena *arena, const char **out,
-                     rv_error *err) RV_MUST_USE;
 
 /* catalog.c */
 typedef struct rv_sq_table_column {
