@@ -3,17 +3,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
-#include "base/process.h"
 #include "engine/names.h"
 #include "engine/owner.h"
 #include "engine/run.h"
 #include "engine/settle.h"
 
 #define RV_TARGET "engine"
-#define RSS_STEP_US 100000L
 
 rv_status rv_engine_state(const rv_env *env, const rv_cfg *cfg, bool must_exist, rv_state **out,
                           rv_error *err)
@@ -25,72 +22,12 @@ rv_status rv_engine_state(const rv_env *env, const rv_cfg *cfg, bool must_exist,
     return rv_state_open(env, &opts, out, err);
 }
 
-/* ---- memory sampling ---- */
-
-typedef struct rv_rss_sampler {
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    uint64_t peak_bytes; /* under lock, as is stop */
-    bool stop;
-    pthread_t thread;
-    bool running;
-} rv_rss_sampler;
-
-static void sample(rv_rss_sampler *s)
-{
-    uint64_t now = rv_process_rss_bytes();
-    if (now > s->peak_bytes)
-        s->peak_bytes = now;
-}
-
-static void *sample_loop(void *arg)
-{
-    rv_rss_sampler *s = arg;
-    pthread_mutex_lock(&s->lock);
-    while (!s->stop) {
-        struct timespec until;
-        sample(s);
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += RSS_STEP_US * 1000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        (void)pthread_cond_timedwait(&s->wake, &s->lock, &until);
-    }
-    pthread_mutex_unlock(&s->lock);
-    return NULL;
-}
-
-static void sampler_start(rv_rss_sampler *s)
-{
-    pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->wake, NULL);
-    sample(s);
-    s->running = pthread_create(&s->thread, NULL, sample_loop, s) == 0;
-}
-
-static void sampler_stop(rv_rss_sampler *s)
-{
-    pthread_mutex_lock(&s->lock);
-    s->stop = true;
-    pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
-    if (s->running)
-        (void)pthread_join(s->thread, NULL);
-    sample(s);
-    pthread_cond_destroy(&s->wake);
-    pthread_mutex_destroy(&s->lock);
-}
-
 /* ---- run ---- */
 
 static void run_one(const rv_export_call *call, rv_export_report *r)
 {
-    rv_rss_sampler sampler = {0};
     const rv_run_hooks *hooks = call->opts->hooks;
-    sampler_start(&sampler);
     rv_export_run(call, r);
-    sampler_stop(&sampler);
-    r->peak_rss_mb = (int64_t)((sampler.peak_bytes + (1u << 19)) >> 20);
     if (hooks && hooks->finished)
         hooks->finished(hooks->ctx, r);
 }

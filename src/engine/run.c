@@ -11,6 +11,7 @@
 #include "destination/stdout/stdout.h"
 #include "engine/drift.h"
 #include "engine/owner.h"
+#include "engine/rss.h"
 #include "engine/settle.h"
 
 #define RV_TARGET "engine"
@@ -394,6 +395,8 @@ void rv_export_run(const rv_export_call *call, rv_export_report *out)
                   .report = out,
                   .started_us = rv_env_now_us(call->env)};
     rv_course course = {0};
+    rv_rss_sampler rss = {0};
+    rv_rss_start(&rss);
     pthread_mutex_init(&job.lock, NULL);
     tuning_text(&job, out, call->report_arena);
     rv_status st = run_steps(&job, &course, &out->error);
@@ -405,7 +408,7 @@ void rv_export_run(const rv_export_call *call, rv_export_report *out)
     if (st != RV_OK)
         rv_run_fail(&job, &out->error, course.published);
     fill_report(&job, &course, st, began_us, call->report_arena, out);
-    out->peak_rss_mb = (int64_t)(rv_process_rss_bytes() >> 20);
+    out->peak_rss_mb = rv_rss_stop(&rss); /* before the metric and the summary are stored */
     /* whoever took the run over writes its one metric and its journal */
     if (out->run_id && out->error.code != RV_E_STATE_LEASE_LOST)
         rv_run_record(&job, out);

@@ -484,8 +484,8 @@ def test_artifacts_of_a_run(place):
     assert set(os.listdir(folder)) == {"summary.json", "summary.md", f"{run_id}.journal.jsonl"}
     s = json.load(open(os.path.join(folder, "summary.json")))
     assert list(s) == PER_EXPORT + ["manifest"] and s["manifest"] == f"manifest-{run_id}.json", s
-    assert {k: v for k, v in s.items() if k not in ("manifest", "peak_rss_mb", "duration_ms")} == \
-        {k: v for k, v in a["per_export"][0].items() if k not in ("peak_rss_mb", "duration_ms")}
+    assert {k: v for k, v in s.items() if k not in ("manifest", "duration_ms")} == \
+        {k: v for k, v in a["per_export"][0].items() if k != "duration_ms"}
     events = [json.loads(line)["event"] for line in open(os.path.join(folder, f"{run_id}.journal.jsonl"))]
     assert events[0] == "plan_resolved" and events[-1] == "run_completed" and "file_written" in events and "published" in events, events
     for path in [os.path.join(folder, f) for f in os.listdir(folder)] + [place.path(".rivet_state.db")]:

@@ -106,7 +106,7 @@ def sweep(place, exports, kind, budget=None, args=(), sticky=False):
                 wrong.append(text)
     assert not wrong, f"{len(wrong)} of {sum(codes.values())} faults, of about {total}; the first ones:\n" + "\n".join(wrong[:4])
     # journal and summary files may fail with a WARN alone: enough that the faults do land
-    assert sum(n for c, n in codes.items() if c) >= 5, f"hardly anything failed: {codes}"
+    assert sum(n for c, n in codes.items() if c) >= sum(codes.values()) // 5, f"hardly anything failed: {codes}"
 
 
 def test_file_operations_plain(place):
