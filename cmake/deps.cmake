@@ -23,3 +23,10 @@ rivet_dep(sqlite sqlite3.h sqlite3)
 target_link_libraries(rivet_dep_sqlite INTERFACE Threads::Threads ${CMAKE_DL_LIBS} m)
 # snappy is C++ inside: its runtime is linked in, so the binary needs only the C library
 target_link_libraries(rivet_dep_snappy INTERFACE -l:libstdc++.a -static-libgcc)
+
+# libpq: its archive leans on two of the server's; without them the shared library serves
+find_path(RIVET_INC_pq libpq-fe.h PATH_SUFFIXES postgresql REQUIRED)
+add_library(rivet_dep_pq INTERFACE)
+target_include_directories(rivet_dep_pq SYSTEM INTERFACE ${RIVET_INC_pq})
+find_library(RIVET_LIB_pq NAMES libpq.a pq REQUIRED)
+target_link_libraries(rivet_dep_pq INTERFACE pq)

@@ -335,7 +335,7 @@ static rv_status fix_consistency(rv_job *job, rv_error *err)
                        "export '%s': consistency snapshot needs parallel: 1 on %s, whose snapshot "
                        "belongs to one connection",
                        x->name, job->sd->display);
-    return job->sd->snapshot_begin(job->source, err);
+    return job->sd->snapshot_begin(&job->source, 1, err);
 }
 
 rv_status rv_job_resolve(rv_job *job, rv_error *err)

@@ -42,7 +42,8 @@ typedef struct rv_key {
 
 typedef enum rv_shape {
     RV_SHAPE_PAGES,
-    RV_SHAPE_RANGES,
+    RV_SHAPE_RANGES, /* pages by the engine's physical address (PostgreSQL: ctid), which is then the
+                        relation's key; right only inside a snapshot */
     RV_SHAPE_CURSOR,
     RV_SHAPE_STATEMENT
 } rv_shape;
@@ -89,6 +90,18 @@ typedef struct rv_relation {
     void *driver;             /* the driver's, in the arena */
 } rv_relation;
 
+typedef struct rv_page_end {
+    uint64_t rows;        /* received, dropped ones included */
+    uint64_t bytes;       /* of values received */
+    int64_t elapsed_us;   /* send to last row, without waits for the builder */
+    bool cut;             /* ended by cut_bytes or cut_us: more may follow. With no row and no
+                             `last` nothing was gained: the same position with a smaller limit */
+    bool limited;         /* ended by limit or by a window of its own: more may follow */
+    const rv_datum *last; /* n_order values to go on after: of the last row (also when dropped), or
+                             of an empty window's end; NULL: no progress. Valid until the scan is
+                             closed */
+} rv_page_end;
+
 /* One statement: rows that meet the predicates, in key order, after a position. */
 typedef struct rv_page_spec {
     const rv_relation *relation;
@@ -104,20 +117,28 @@ typedef struct rv_page_spec {
     /* Called with each complete row before it is folded. False drops the row. NULL: keep all. */
     bool (*keep)(void *ctx, rv_builder *builder, bool first_order_changed);
     void *keep_ctx;
+    /* A scan made of several statements (the FETCHes of a server cursor) reports each one here,
+     * on the reading thread, between statements: `piece` as scan_end would tell it (last is NULL),
+     * *io_rows what the next one would ask for; the callee may lower it, and may sleep for at most
+     * idle_us (0: no bound). A failure ends the scan. NULL: nobody listens. */
+    rv_status (*between)(void *ctx, const rv_page_end *piece, int64_t idle_us, uint64_t *io_rows,
+                         rv_error *err);
+    void *between_ctx;
+    uint64_t fetch_rows; /* what the first of such statements may ask for; 0 = the driver's own */
 } rv_page_spec;
-
-typedef struct rv_page_end {
-    uint64_t rows;        /* received, dropped ones included */
-    uint64_t bytes;       /* of values received */
-    int64_t elapsed_us;   /* send to last row, without waits for the builder */
-    bool cut;             /* ended by cut_bytes or cut_us: more may follow */
-    bool limited;         /* ended by limit: more may follow */
-    const rv_datum *last; /* n_order values of the last row (also when dropped); NULL when rows ==
-                             0; valid until the scan is closed */
-} rv_page_end;
 
 typedef struct rv_source rv_source;
 typedef struct rv_scan rv_scan;
+
+typedef enum rv_signal {
+    RV_SIGNAL_BATCH,   /* tuning.adaptive: batch sizes (spec "source-safety" section 8) */
+    RV_SIGNAL_PRESSURE /* the governor: a counter read-only work cannot raise (section 10) */
+} rv_signal;
+
+typedef struct rv_counter { /* of the server, for export_harm */
+    const char *name;       /* "checkpoints_req" */
+    int64_t value;
+} rv_counter;
 
 typedef struct rv_source_opts {
     const rv_cfg_source *cfg;
@@ -133,6 +154,9 @@ typedef struct rv_source_info {
     const char *connection; /* direct, transaction-pooler, proxysql ... */
     bool loopback;
     bool single_backend_warning; /* a pool of one backend defeats the comparison */
+    bool cannot_cut;             /* a pooler or proxy is between: no pacing cancels; a page whose
+                                    cut_us passes ends by the server's own limit instead */
+    const char *tls;             /* "TLSv1.3", "off"; NULL: not applicable */
 } rv_source_info;
 
 /* What `check` and `init` ask of a relation; see spec "source-safety" section 11, "cli" section 5.
@@ -162,7 +186,7 @@ typedef struct rv_catalog_table {
     rv_key key; /* the usable key full reads would take */
 } rv_catalog_table;
 
-#define RV_SOURCE_ABI 1
+#define RV_SOURCE_ABI 2
 typedef struct rv_source_driver {
     uint32_t abi;
     rv_engine engine;
@@ -220,9 +244,25 @@ typedef struct rv_source_driver {
     rv_status (*datum_day)(const rv_relation *rel, const rv_datum *d, int64_t *out_days,
                            rv_error *err);
 
-    /* consistency: snapshot. One open read transaction on this connection. */
-    rv_status (*snapshot_begin)(rv_source *s, rv_error *err); /* NULL: cannot */
+    /* One instant for all of these connections of one server, each with an open read transaction
+     * from now on (consistency: snapshot, and every read of shape RANGES). n > 1 that the engine
+     * cannot do: RV_E_SOURCE_SNAPSHOT, nothing open. NULL: cannot at all. A lost connection loses
+     * it. */
+    rv_status (*snapshot_begin)(rv_source *const *s, size_t n, rv_error *err);
     rv_status (*snapshot_end)(rv_source *s, rv_error *err);
+
+    /* The counter's value now; any error means "unreadable". NULL: the engine has none. */
+    rv_status (*signal)(rv_source *s, rv_signal which, int64_t *out, rv_error *err);
+    /* What the run may have cost the server, read before and after it. NULL: none. */
+    rv_status (*counters)(rv_source *s, rv_arena *arena, rv_counter **out, size_t *out_n,
+                          rv_error *err);
+    /* The server's id of the session that holds a lock or snapshot of this source now; 0: none.
+     * Any thread. NULL: never one. */
+    int64_t (*session)(rv_source *s);
+    /* Asked on another connection: who waits for that session? *out_waiter NULL: nobody. In the
+     * arena. RV_E_SOURCE_PERMISSION: may not look. NULL with session. */
+    rv_status (*waiter)(rv_source *s, int64_t session, rv_arena *arena, const char **out_waiter,
+                        rv_error *err);
 
     rv_status (*facts)(rv_source *s, const rv_relation *rel, rv_arena *arena, rv_plan_facts *out,
                        rv_error *err);

@@ -209,7 +209,7 @@ RV_TEST(transactions)
     REQUIRE(fx_open(&f, "PRAGMA journal_mode=WAL;" ROWS(10)));
     rv_relation *rel = resolve(&f, (rv_read_spec){.table = "t"});
     REQUIRE(rel != NULL);
-    CHECK_EQ(f.d->snapshot_begin(f.s, &f.err), RV_OK);
+    CHECK_EQ(f.d->snapshot_begin(&f.s, 1, &f.err), RV_OK);
     CHECK(fx_exec(&f, "INSERT INTO t VALUES (99, 9, 'late')"));
     CHECK_EQ(fx_read(&f, rel), RV_OK);
     CHECK_EQ(f.end.rows, 10);

@@ -30,13 +30,16 @@ static rv_status exec(rv_source *s, const char *sql, const char *what, rv_error 
 }
 
 /* BEGIN alone is deferred: the first read pins the instant. */
-static rv_status snapshot_begin(rv_source *s, rv_error *err)
+static rv_status snapshot_begin(rv_source *const *s, size_t n, rv_error *err)
 {
     const char *what = "opening a snapshot";
-    RV_TRY(exec(s, "BEGIN", what, err));
-    rv_status st = exec(s, "SELECT 1 FROM sqlite_master LIMIT 1", what, err);
+    if (n > 1)
+        return rv_fail(err, RV_E_SOURCE_SNAPSHOT,
+                       "SQLite: a snapshot belongs to one connection, not to %zu", n);
+    RV_TRY(exec(s[0], "BEGIN", what, err));
+    rv_status st = exec(s[0], "SELECT 1 FROM sqlite_master LIMIT 1", what, err);
     if (st != RV_OK)
-        (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+        (void)sqlite3_exec(s[0]->db, "ROLLBACK", NULL, NULL, NULL);
     return st;
 }
 

@@ -1,0 +1,97 @@
+/* pg/pg.h: one connection to a PostgreSQL server over libpq: opened by a deadline, cancellable,
+ * every answer classed. What source/postgres and state/postgres share; libpq is called nowhere
+ * else but for reading results and COPY data. Never sends SQL of its own but what is documented
+ * here, sets no session parameter but client_encoding=UTF8 and application_name at connect (never
+ * `options`), and no notice reaches stderr.
+ * Threads: one at a time per connection; rv_pg_interrupt from any.
+ * Secrets: passwords of URL, file, env, command and .pgpass go to env->secrets before use.
+ * Source: PostgreSQL 15 documentation, chapter 34 (libpq) and appendix A; spec "config" section 3,
+ * "source-safety" sections 3, 7, 13, "lifecycle" section 10. */
+#ifndef RV_PG_PG_H
+#define RV_PG_PG_H
+
+#include <libpq-fe.h>
+
+#include "base/buf.h"
+#include "base/env.h"
+
+typedef struct rv_pg rv_pg;
+
+/* One libpq keyword and its value, both owned by whoever made the list. */
+typedef struct rv_pg_param {
+    const char *key, *value;
+} rv_pg_param;
+
+typedef struct rv_pg_opts {
+    const rv_pg_param *params; /* later ones win; `replication` must not be among them */
+    size_t n_params;
+    const char
+        *application_name;      /* "rivet/orders", cut to 63 bytes at a character; NULL: "rivet" */
+    const char *what;           /* "the source", "the state database": opens error texts */
+    int64_t connect_timeout_us; /* used unless connect_timeout is among the params */
+    rv_status connect_code;     /* RV_E_SOURCE_CONNECT or RV_E_STATE_UNREACHABLE ... */
+    bool require_tls;           /* RIVET_REQUIRE_TLS=1: remote plaintext is refused */
+} rv_pg_opts;
+
+/* A URL or keyword form as libpq reads it (userinfo with a raw '@' splits at the last one), in the
+ * arena. Unknown parameters are dropped with a WARN each; a service, passfile or .pgpass are left
+ * to libpq. RV_E_CONFIG_SCHEME when it cannot be read; the text never holds the password. */
+rv_status rv_pg_params_parse(const rv_env *env, const char *url, rv_arena *arena, rv_pg_param **out,
+                             size_t *out_n, rv_error *err) RV_MUST_USE;
+
+/* Connects without blocking past cancel or the timeout; several hosts and target_session_attrs as
+ * libpq does them. Failures: auth (28xxx, password) RV_E_SOURCE_AUTH class P; certificate
+ * RV_E_SOURCE_TLS class P; everything that may pass opts->connect_code class N or C. */
+rv_status rv_pg_open(const rv_env *env, const rv_pg_opts *opts, rv_pg **out,
+                     rv_error *err) RV_MUST_USE;
+void rv_pg_close(rv_pg *c);
+PGconn *rv_pg_libpq(rv_pg *c);
+/* Ends the running statement soon, then and later calls fail with RV_E_INTERRUPTED. Any thread. */
+void rv_pg_interrupt(rv_pg *c);
+bool rv_pg_interrupted(const rv_pg *c);
+int rv_pg_version(const rv_pg *c);     /* 150020 */
+bool rv_pg_loopback(const rv_pg *c);   /* also of Unix sockets */
+const char *rv_pg_tls(const rv_pg *c); /* "TLSv1.3"; "off" */
+const char *rv_pg_host_port(const rv_pg *c);
+
+/* One simple query (may hold several statements in one implicit transaction); *out the last result
+ * with rows or the last one, all text; PQclear by the caller. NULL out: rows are not wanted.
+ * deadline_us: monotonic, 0 none: past it the statement is cancelled and fails with class T.
+ * `what` is a gerund ("reading table 'orders'"). */
+rv_status rv_pg_query(rv_pg *c, const char *sql, int64_t deadline_us, const char *what,
+                      PGresult **out, rv_error *err) RV_MUST_USE;
+/* One statement with text or binary parameters, unnamed (PQsendQueryParams). */
+typedef struct rv_pg_bind {
+    const char *const *values; /* NULL entries: SQL NULL */
+    const int *lengths;        /* of binary ones; NULL: all text */
+    const int *formats;
+    int n;
+} rv_pg_bind;
+rv_status rv_pg_query_bound(rv_pg *c, const char *sql, const rv_pg_bind *bind, int64_t deadline_us,
+                            const char *what, PGresult **out, rv_error *err) RV_MUST_USE;
+/* Row description of a statement without running it (unnamed prepare and describe, in one
+ * transaction of its own behind poolers: BEGIN; PREPARE; describe; ROLLBACK when `prefix` is not
+ * NULL, which then opens it). */
+rv_status rv_pg_describe(rv_pg *c, const char *prefix, const char *sql, const char *what,
+                         PGresult **out, rv_error *err) RV_MUST_USE;
+
+/* ---- COPY ... TO STDOUT (FORMAT binary) ---- */
+
+/* Sends the query and waits for the first COPY answer. */
+rv_status rv_pg_copy_begin(rv_pg *c, const char *sql, const char *what, rv_error *err) RV_MUST_USE;
+/* The next CopyData message: *out_n bytes at *out, valid until the next call; *out NULL at the end,
+ * after which the command's result has been read. Waits in poll(), never past cancel. */
+rv_status rv_pg_copy_next(rv_pg *c, const char **out, size_t *out_n, rv_error *err) RV_MUST_USE;
+/* Ends a COPY early: cancels it, drains what is under way, confirms with a barrier query that the
+ * cancel has landed. *out_kept_connection false: the connection must be closed. */
+rv_status rv_pg_copy_cut(rv_pg *c, rv_error *err) RV_MUST_USE;
+
+/* ---- errors ---- */
+
+/* The failure of a result or of the connection: code, retry class by SQLSTATE, native, text
+ * "<what>: <server's first line>" and its DETAIL or HINT as rv_hint. */
+rv_status rv_pg_fail(rv_pg *c, const PGresult *r, const char *what, rv_error *err);
+/* Class of a SQLSTATE; `timer` tells whether a 57014 is our own limit (T) or a cancel (X). */
+rv_retry rv_pg_retry_class(const char *sqlstate, bool timer);
+
+#endif
