@@ -12,6 +12,7 @@
 
 #include <libpq-fe.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/env.h"
 
