@@ -3,6 +3,7 @@
 'N passed, N failed, N skipped'; the sum is the last line here. Exit 1 when anything failed."""
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
@@ -13,6 +14,10 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 JOBS = os.cpu_count() or 2
+sys.path.insert(0, os.path.join(ROOT, "test", "servers"))
+import host  # noqa: E402
+import postgres  # noqa: E402
+
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 
 
@@ -91,6 +96,20 @@ def third_party():
     return {"RIVET_PARQUET_TESTING": folder}
 
 
+@contextlib.contextmanager
+def database_servers(tally):
+    """Environment naming the servers that tests share; what cannot be had is a named skip."""
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(postgres.Postgres(conf={"max_connections": "200"}))
+            env = {"RIVET_TEST_PG_URL": server.url()}
+        except host.Unavailable as why:
+            print(f"SKIP PostgreSQL server: {why}", flush=True)
+            tally.skipped += 1
+            env = {}
+        yield env
+
+
 SANITIZE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:allocator_may_return_null=1",
             "UBSAN_OPTIONS": "print_stacktrace=1", "TSAN_OPTIONS": "halt_on_error=1"}
 
@@ -100,15 +119,17 @@ def suite_unit(tally, opts):
     samples = os.path.join(ROOT, "build", "interop")
     shutil.rmtree(samples, ignore_errors=True)
     os.makedirs(samples)
-    run_units(tally, "asan", {**SANITIZE, **third_party(), "RV_INTEROP_DIR": samples})
+    with database_servers(tally) as servers:
+        run_units(tally, "asan", {**SANITIZE, **third_party(), **servers, "RV_INTEROP_DIR": samples})
     out, code, _ = sh(python(), "test/interop/check_parquet.py", samples, timeout=900)
     tally.add("interop", out, code)
 
 
 def suite_threads(tally, opts):
-    rooms = ("base_", "engine_", "state_", "column_test_builder")
+    rooms = ("base_", "engine_", "state_", "pg_", "source_", "column_test_builder")
     build("tsan")
-    run_units(tally, "tsan", SANITIZE, only=lambda n: n.startswith(rooms))
+    with database_servers(tally) as servers:
+        run_units(tally, "tsan", {**SANITIZE, **servers}, only=lambda n: n.startswith(rooms))
 
 
 def suite_check(tally, opts):
@@ -126,8 +147,9 @@ def python():
 def suite_integration(tally, opts):
     build("release")
     build("dev", "rivet")
-    out, code, took = sh(python(), "test/integration/run.py", "--rivet", "build/release/rivet",
-                         "--faulty", "build/dev/rivet", *(["--all"] if opts.all else []), timeout=2400)
+    with database_servers(tally) as servers:
+        out, code, took = sh(python(), "test/integration/run.py", "--rivet", "build/release/rivet", "--faulty",
+                             "build/dev/rivet", *(["--all"] if opts.all else []), env=servers, timeout=2400)
     print(f"== integration took {took:.0f} s", flush=True)
     tally.add("integration", out, code)
 
@@ -141,8 +163,9 @@ def suite_docs(tally, opts):
 def suite_kill(tally, opts):
     build("release")
     build("dev", "rivet")
-    out, code, took = sh(python(), "test/kill/kill.py", "--rivet", "build/dev/rivet", "--release",
-                         "build/release/rivet", "200" if opts.all else "10", timeout=7200)
+    with database_servers(tally) as servers:
+        out, code, took = sh(python(), "test/kill/kill.py", "--rivet", "build/dev/rivet", "--release",
+                             "build/release/rivet", "200" if opts.all else "10", env=servers, timeout=7200)
     print(f"== kill took {took:.0f} s", flush=True)
     tally.add("kill", out, code)
 
