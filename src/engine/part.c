@@ -47,7 +47,9 @@ void rv_parts_free(rv_parts *p)
     if (!p->job)
         return;
     abandon_open_part(p);
-    drop_spool(&p->held.spool_path);
+    for (size_t i = 0; i < p->n_waiting; i++)
+        drop_spool(&p->waiting[i].spool_path);
+    rv_free(p->waiting);
     rv_sums_free(&p->sums);
     rv_sums_free(&p->part_sums);
     p->job = NULL;
@@ -129,16 +131,36 @@ static rv_status note_name(rv_parts *p, const char *name, rv_error *err)
     return RV_OK;
 }
 
-static rv_status settle_held(rv_parts *p, bool only_one, rv_error *err)
+static rv_status deliver_one(rv_parts *p, rv_part *part, rv_error *err)
 {
-    if (!p->held.spool_path)
-        return RV_OK;
-    p->held.index = only_one ? -1 : 0;
-    rv_status st = rv_part_deliver(p->job, p->unit, &p->held, &p->upload_error, err);
+    rv_status st = rv_part_deliver(p->job, p->unit, part, &p->upload_error, err);
     /* from here the file belongs to state: an intent may name it */
-    rv_free(p->held.spool_path);
-    p->held.spool_path = NULL;
-    return st == RV_OK ? note_name(p, p->held.name, err) : st;
+    rv_free(part->spool_path);
+    part->spool_path = NULL;
+    return st == RV_OK ? note_name(p, part->name, err) : st;
+}
+
+rv_status rv_parts_deliver(rv_parts *p, rv_error *err)
+{
+    if (p->n_waiting == 1 && p->next_index == 1)
+        p->waiting[0].index = -1; /* the only one: no suffix */
+    for (size_t i = 0; i < p->n_waiting; i++)
+        RV_TRY(deliver_one(p, &p->waiting[i], err));
+    p->n_waiting = 0;
+    return RV_OK;
+}
+
+static rv_status room_to_wait(rv_parts *p, rv_error *err)
+{
+    if (p->n_waiting < p->waiting_cap)
+        return RV_OK;
+    size_t cap = p->waiting_cap ? p->waiting_cap * 2 : 2;
+    rv_part *grown = rv_realloc_array(p->waiting, cap, sizeof *grown);
+    if (!grown)
+        return rv_fail_memory(err);
+    p->waiting = grown;
+    p->waiting_cap = cap;
+    return RV_OK;
 }
 
 static rv_status close_part(rv_parts *p, rv_error *err)
@@ -159,19 +181,12 @@ static rv_status close_part(rv_parts *p, rv_error *err)
     rv_file_close(p->fd);
     p->fd = -1;
     RV_KILL_POINT("part-closed");
+    RV_TRY(room_to_wait(p, err));
     part.spool_path = p->path;
     p->path = NULL;
-    if (part.index == 0) {
-        p->held = part;
-        return RV_OK;
-    }
-    rv_status st = settle_held(p, false, err);
-    if (st == RV_OK)
-        st = rv_part_deliver(job, p->unit, &part, &p->upload_error, err);
-    if (st == RV_OK)
-        st = note_name(p, part.name, err);
-    rv_free(part.spool_path);
-    return st;
+    p->waiting[p->n_waiting++] = part;
+    /* whether it stays the only one is known with the second */
+    return p->defer || part.index == 0 ? RV_OK : rv_parts_deliver(p, err);
 }
 
 rv_status rv_parts_write(rv_parts *p, const rv_batch *batch, rv_error *err)
@@ -191,13 +206,11 @@ rv_status rv_parts_write(rv_parts *p, const rv_batch *batch, rv_error *err)
     return RV_OK;
 }
 
-rv_status rv_parts_end(rv_parts *p, bool empty_file, rv_error *err)
+rv_status rv_parts_close(rv_parts *p, bool empty_file, rv_error *err)
 {
     if (!p->writer && p->next_index == 0 && empty_file)
         RV_TRY(open_part(p, err));
-    if (p->writer)
-        RV_TRY(close_part(p, err));
-    return settle_held(p, p->next_index == 1, err);
+    return p->writer ? close_part(p, err) : RV_OK;
 }
 
 /* ---- delivery ---- */

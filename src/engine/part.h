@@ -27,7 +27,10 @@ typedef struct rv_parts {
     char *path;
     rv_digest digest;
     rv_error upload_error; /* the first upload that failed for good; later parts only spool */
-    rv_part held;          /* finished, waiting for its suffix; spool_path NULL: none */
+    bool defer;            /* nothing is delivered before rv_parts_deliver */
+    rv_part *waiting;      /* finished in the spool, not yet offered; the first one also waits for
+                              its suffix */
+    size_t n_waiting, waiting_cap;
     int64_t next_index;
     size_t delivered;
     const char **names; /* of delivered parts, in the job's arena */
@@ -37,8 +40,11 @@ typedef struct rv_parts {
 
 rv_status rv_parts_init(rv_parts *p, rv_job *job, const char *unit, rv_error *err) RV_MUST_USE;
 rv_status rv_parts_write(rv_parts *p, const rv_batch *batch, rv_error *err) RV_MUST_USE;
-/* Ends the unit; `empty_file`: a part is written even without rows. */
-rv_status rv_parts_end(rv_parts *p, bool empty_file, rv_error *err) RV_MUST_USE;
+/* Reading is over: the last part is finished in the spool. `empty_file`: a part is written even
+ * without rows. */
+rv_status rv_parts_close(rv_parts *p, bool empty_file, rv_error *err) RV_MUST_USE;
+/* Offers what waits. Ends the unit. */
+rv_status rv_parts_deliver(rv_parts *p, rv_error *err) RV_MUST_USE;
 /* Frees; what is unfinished is removed from the spool. */
 void rv_parts_free(rv_parts *p);
 

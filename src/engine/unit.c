@@ -200,7 +200,8 @@ static rv_status extract_once(rv_worker *w, const rv_unit *unit, rv_unit_result 
     if (st != RV_OK)
         goto done;
     RV_GO(guard_columns(w, err));
-    RV_GO(rv_parts_end(&p.parts, unit->empty_file, err));
+    RV_GO(rv_parts_close(&p.parts, unit->empty_file, err));
+    RV_GO(rv_parts_deliver(&p.parts, err));
     warn_replaced(w->job, &p.parts.sums);
     *out = (rv_unit_result){.rows = p.parts.sums.rows,
                             .parts = p.parts.delivered,
