@@ -84,7 +84,10 @@ typedef struct rv_pgs_relation {
     const char *condition;  /* the query's own, or NULL */
     const char *outer_list; /* with ::text casts; NULL: none is needed */
     const char *whole;      /* query sent unchanged as one statement (cursor); NULL: spliced */
+    const char *query;      /* as the configuration writes it; NULL: `table:` */
     bool wrapped;           /* from is "(query LF) AS _rivet" */
+    bool windows_first;     /* spliced: no index serves the condition, so that a plain page would
+                               scan the table; its first page is a key window already */
     uint32_t base_oid;      /* pg_class oid of the one base table; 0 unknown */
     char relkind;
     int64_t pages; /* relpages of the heap for ranges, from pg_relation_size */
