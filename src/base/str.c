@@ -107,6 +107,17 @@ static size_t utf8_len(const uint8_t *p, size_t n)
     return 4;
 }
 
+/* Fewer than eight bytes, at least one. */
+static bool is_ascii_tail(const uint8_t *p, size_t n)
+{
+    uint32_t first, last;
+    if (n < 4)
+        return !((p[0] | p[n / 2] | p[n - 1]) & 0x80);
+    memcpy(&first, p, sizeof first);
+    memcpy(&last, p + n - 4, sizeof last);
+    return !((first | last) & UINT32_C(0x80808080));
+}
+
 bool rv_utf8_valid(rv_bytes b)
 {
     size_t i = 0;
@@ -119,7 +130,7 @@ bool rv_utf8_valid(rv_bytes b)
                 break;
             i += sizeof word;
         }
-        if (i == b.len)
+        if (i == b.len || (b.len - i < sizeof word && is_ascii_tail(b.ptr + i, b.len - i)))
             break;
         size_t n = utf8_len(b.ptr + i, b.len - i);
         if (n == 0)

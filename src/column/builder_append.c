@@ -187,27 +187,11 @@ rv_status rv_builder_f32(rv_builder *b, uint32_t col, float v, rv_error *err)
     return RV_OK;
 }
 
-/* Tag, scale and 1 to 8 bytes of one machine word, without memory between. */
-static inline uint64_t hash_decimal_i64(const rv_bcol *c, int64_t v)
-{
-    uint64_t beyond_sign = v < 0 ? ~(uint64_t)v : (uint64_t)v;
-    unsigned n = (64 - (unsigned)__builtin_clzll(beyond_sign << 1 | 1) + 7) / 8;
-    uint64_t be = __builtin_bswap64((uint64_t)v << (64 - 8 * n)); /* as it lies in memory */
-    uint64_t first = be << 16 | (uint64_t)c->scale << 8 | c->tag;
-    if (n >= 7) {
-        rv_ui128 all = (rv_ui128)(be >> 48) << 64 | first;
-        return rv_hash_16(&c->seed, first, (uint64_t)(all >> (8 * (n - 6))), n + 2);
-    }
-    if (n >= 2)
-        return rv_hash_8(&c->seed, (uint32_t)first, (uint32_t)(first >> (8 * (n - 2))), n + 2);
-    return rv_hash_3(&c->seed, c->tag, c->scale, (uint32_t)be, 3);
-}
-
 static uint64_t hash_decimal(const rv_bcol *c, rv_i256 v)
 {
     int64_t word;
     if (rv_i256_to_i64(v, &word))
-        return hash_decimal_i64(c, word);
+        return rv_hash_decimal(&c->seed, c->tag, c->scale, word);
     uint8_t tagged[1 + RV_CANONICAL_FIXED_MAX];
     tagged[0] = c->tag;
     size_t len = 1 + rv_canonical_decimal(v, c->scale, tagged + 1);
@@ -270,7 +254,7 @@ rv_status rv_builder_decimal_i64(rv_builder *b, uint32_t col, int64_t unscaled, 
         return append_decimal(b, col, rv_i256_from_i64(unscaled), err);
     rv_builder_expect(b, col);
     RV_TRY(put_word(c, unscaled, err));
-    b->hashes[col] = hash_decimal_i64(c, unscaled);
+    b->hashes[col] = rv_hash_decimal(&c->seed, c->tag, c->scale, unscaled);
     return RV_OK;
 }
 

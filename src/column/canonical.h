@@ -39,6 +39,15 @@ rv_status rv_canonical_frame(rv_type t, const rv_cell *cell, rv_buf *out,
 uint64_t rv_canonical_seed(rv_str column_name);
 rv_status rv_canonical_hash(rv_type t, const rv_cell *cell, uint64_t seed, rv_buf *scratch,
                             uint64_t *out, rv_error *err) RV_MUST_USE;
+/* The same for n present values as a file holds them, a column at a time: `width` little-endian
+ * bytes each (4 or 8: integers, dates, times; unscaled decimals), doubles, or byte strings. */
+void rv_canonical_hash_ints(uint8_t tag, const uint8_t *values, unsigned width, uint32_t n,
+                            uint64_t seed, uint64_t *out);
+void rv_canonical_hash_decimals(uint8_t scale, const uint8_t *values, unsigned width, uint32_t n,
+                                uint64_t seed, uint64_t *out);
+void rv_canonical_hash_doubles(const uint8_t *values, uint32_t n, uint64_t seed, uint64_t *out);
+void rv_canonical_hash_spans(uint8_t tag, const rv_bytes *spans, uint32_t n, uint64_t seed,
+                             uint64_t *out);
 /* XXH3_128 over n cell hashes as little-endian u64. */
 rv_u128 rv_canonical_row(const uint64_t *cells, size_t n);
 

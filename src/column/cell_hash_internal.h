@@ -145,4 +145,20 @@ static inline uint64_t rv_hash_word(const rv_cell_seed *s, uint8_t tag, uint64_t
     return rv_hash_16(s, v << 8 | tag, v, 9);
 }
 
+/* A decimal: tag, scale and 1 to 8 bytes of one machine word, without memory between. */
+static inline uint64_t rv_hash_decimal(const rv_cell_seed *s, uint8_t tag, uint8_t scale, int64_t v)
+{
+    uint64_t beyond_sign = v < 0 ? ~(uint64_t)v : (uint64_t)v;
+    unsigned n = (64 - (unsigned)__builtin_clzll(beyond_sign << 1 | 1) + 7) / 8;
+    uint64_t be = __builtin_bswap64((uint64_t)v << (64 - 8 * n)); /* as it lies in memory */
+    uint64_t first = be << 16 | (uint64_t)scale << 8 | tag;
+    if (n >= 7) {
+        rv_ui128 all = (rv_ui128)(be >> 48) << 64 | first;
+        return rv_hash_16(s, first, (uint64_t)(all >> (8 * (n - 6))), n + 2);
+    }
+    if (n >= 2)
+        return rv_hash_8(s, (uint32_t)first, (uint32_t)(first >> (8 * (n - 2))), n + 2);
+    return rv_hash_3(s, tag, scale, (uint32_t)be, 3);
+}
+
 #endif

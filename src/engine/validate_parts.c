@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,17 +83,58 @@ static rv_status compare_hashes(rv_part_check *c, const char *md5, const char *f
     return RV_OK;
 }
 
-static rv_status check_hashes(rv_part_check *c, rv_error *err)
-{
-    rv_validating *v = c->v;
+/* The bytes are hashed beside the decoding of their values, on a thread of their own. */
+typedef struct rv_hashing {
+    const rv_part_check *check;
     rv_digests digests;
-    bool listed = c->object.md5[0] != 0;
-    bool reread = v->x->verify_content && !listed && v->dd->kind == RV_DEST_LOCAL;
-    if (v->opts->depth == RV_DEPTH_FULL || reread) {
-        RV_TRY(rv_object_digest(v->dd, v->dest, c->p->path, v->env->cancel, &digests, err));
-        return compare_hashes(c, digests.md5, digests.fingerprint, err);
+    rv_status status;
+    rv_error error;
+    pthread_t thread;
+    bool threaded;
+} rv_hashing;
+
+static void *hash_part(void *arg)
+{
+    rv_hashing *h = arg;
+    const rv_validating *v = h->check->v;
+    h->status =
+        rv_object_digest(v->dd, v->dest, h->check->p->path, v->env->cancel, &h->digests, &h->error);
+    return NULL;
+}
+
+static void hashing_begin(rv_hashing *h, const rv_part_check *c)
+{
+    *h = (rv_hashing){.check = c};
+    h->threaded = pthread_create(&h->thread, NULL, hash_part, h) == 0;
+    if (!h->threaded)
+        (void)hash_part(h);
+}
+
+static rv_status hashing_end(rv_hashing *h, rv_part_check *c, rv_error *err)
+{
+    if (h->threaded)
+        (void)pthread_join(h->thread, NULL);
+    if (h->status != RV_OK) {
+        if (err)
+            *err = h->error;
+        return h->status;
     }
-    if (listed)
+    return compare_hashes(c, h->digests.md5, h->digests.fingerprint, err);
+}
+
+static bool reads_content(const rv_part_check *c)
+{
+    const rv_validating *v = c->v;
+    bool listed = c->object.md5[0] != 0;
+    return v->opts->depth == RV_DEPTH_FULL ||
+           (v->x->verify_content && !listed && v->dd->kind == RV_DEST_LOCAL);
+}
+
+/* What the store's listing says. */
+static rv_status check_listed(rv_part_check *c, rv_error *err)
+{
+    const rv_validating *v = c->v;
+    if (c->object.md5[0])
         return compare_hashes(c, c->object.md5, NULL, err);
     if (v->x->verify_content)
         return fail_part(c, "content_verification_unmet",
@@ -146,29 +188,43 @@ static rv_status judge_file(rv_part_check *c, const rv_verify_result *r, rv_erro
     return add_sums(c, &r->sums, err);
 }
 
-/* Row counts of CSV need the whole file: only at full depth. */
-static rv_status check_file(rv_part_check *c, rv_error *err)
+static rv_status judge_verified(rv_part_check *c, rv_status st, const rv_verify_result *result,
+                                const rv_error *why, rv_error *err)
+{
+    bool full = c->v->opts->depth == RV_DEPTH_FULL;
+    if (st == RV_OK)
+        return judge_file(c, result, err);
+    if (st == RV_E_CORRUPT) {
+        c->sums_whole = false;
+        return fail_part(c, full ? "value_checksum_mismatch" : "part_row_count_mismatch", why->text,
+                         NULL, NULL, err);
+    }
+    if (err)
+        *err = *why;
+    return st;
+}
+
+/* Bytes that differ are told before what they decode to. Row counts of CSV need the whole file:
+ * only at full depth. */
+static rv_status check_content(rv_part_check *c, rv_error *err)
 {
     rv_arena scratch = RV_ARENA_INIT;
     rv_verify_result result = {0};
     rv_error why = {0};
-    bool full = c->v->opts->depth == RV_DEPTH_FULL;
-    if (!full && strcmp(c->m->format, "parquet") != 0)
-        return RV_OK;
-    rv_status st = verify_file(c, &scratch, &result, &why);
-    if (st == RV_OK) {
-        st = judge_file(c, &result, err);
-    } else if (st == RV_E_CORRUPT) {
-        c->sums_whole = false;
-        st = fail_part(c, full ? "value_checksum_mismatch" : "part_row_count_mismatch", why.text,
-                       NULL, NULL, err);
-    } else if (err) {
-        *err = why;
-    }
+    rv_hashing hashing;
+    rv_status decoded = RV_OK, st = RV_OK;
+    bool hashed = reads_content(c);
+    bool decodes = c->v->opts->depth == RV_DEPTH_FULL || strcmp(c->m->format, "parquet") == 0;
+    if (hashed)
+        hashing_begin(&hashing, c);
+    if (decodes)
+        decoded = verify_file(c, &scratch, &result, &why);
+    st = hashed ? hashing_end(&hashing, c, err) : check_listed(c, err);
+    if (st == RV_OK && decodes && !c->failed)
+        st = judge_verified(c, decoded, &result, &why, err);
     rv_arena_free(&scratch);
     return st;
 }
-
 static rv_status check_part(rv_part_check *c, rv_error *err)
 {
     rv_validate_report *r = c->v->out;
@@ -185,8 +241,7 @@ static rv_status check_part(rv_part_check *c, rv_error *err)
         return fail_count(c, "part_size_mismatch", "the part's size differs", c->p->size_bytes,
                           (int64_t)c->object.size_bytes, err);
     }
-    RV_TRY(check_hashes(c, err));
-    return c->failed ? RV_OK : check_file(c, err);
+    return check_content(c, err);
 }
 
 /* ---- sums of the manifest ---- */

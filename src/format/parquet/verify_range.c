@@ -5,6 +5,13 @@
 
 static int cmp_bytes(rv_bytes a, rv_bytes b)
 {
+    uint64_t x, y;
+    if (a.len >= sizeof x && b.len >= sizeof y) { /* most strings differ early */
+        memcpy(&x, a.ptr, sizeof x);
+        memcpy(&y, b.ptr, sizeof y);
+        if (x != y)
+            return __builtin_bswap64(x) < __builtin_bswap64(y) ? -1 : 1;
+    }
     size_t n = a.len < b.len ? a.len : b.len;
     int c = n ? memcmp(a.ptr, b.ptr, n) : 0;
     return c ? c : (a.len > b.len) - (a.len < b.len);

@@ -3,8 +3,11 @@
 #include "base/mem.h"
 #include "format/parquet/verify_internal.h"
 
+typedef enum hash_way { BY_CELL, BY_INTS, BY_DECIMALS, BY_DOUBLES, BY_SPANS } hash_way;
+
 typedef struct column {
     rv_type type;
+    hash_way way;
     uint64_t seed;
     uint64_t null_hash;
     uint64_t *rows; /* RV_PQ_SLICE cell hashes */
@@ -28,9 +31,28 @@ struct rv_pq_sum {
     rv_buf scratch;
     rv_buf text;
     rv_sums sums;
+    uint64_t values[RV_PQ_SLICE]; /* hashes of the present values of a slice */
 };
 
 /* ---- life ---- */
+
+/* Values whose canonical bytes are those of the file, or their integer, need no cell each. */
+static hash_way way_of(rv_type type, const rv_pq_read_leaf *leaf)
+{
+    rv_layout layout = rv_type_layout(type);
+    bool whole = leaf->type == RV_PQ_INT32 || leaf->type == RV_PQ_INT64;
+    if (leaf->max_rep || type.kind == RV_LIST)
+        return BY_CELL;
+    if (type.kind == RV_FLOAT64 && leaf->type == RV_PQ_DOUBLE)
+        return BY_DOUBLES;
+    if (layout == RV_LAYOUT_VAR && leaf->type == RV_PQ_BYTE_ARRAY)
+        return BY_SPANS;
+    if (type.kind == RV_DECIMAL)
+        return whole ? BY_DECIMALS : BY_CELL;
+    if (type.kind == RV_TIME) /* its range is checked */
+        return BY_CELL;
+    return whole && (layout == RV_LAYOUT_I32 || layout == RV_LAYOUT_I64) ? BY_INTS : BY_CELL;
+}
 
 static rv_status open_column(rv_pq_sum *s, size_t i, rv_type type, rv_error *err)
 {
@@ -43,6 +65,7 @@ static rv_status open_column(rv_pq_sum *s, size_t i, rv_type type, rv_error *err
         rv_canonical_seed((rv_str){(const char *)top->element->name.ptr, top->element->name.len});
     c->is_text_list = type.kind == RV_LIST && s->file->leaves[top->first_leaf].max_rep == 0;
     c->counts_length = rv_type_layout(type) == RV_LAYOUT_VAR;
+    c->way = c->is_text_list ? BY_CELL : way_of(type, &s->file->leaves[top->first_leaf]);
     return rv_canonical_hash(type, &null, c->seed, &s->scratch, &c->null_hash, err);
 }
 
@@ -130,17 +153,41 @@ static rv_status hash_value(rv_pq_sum *s, column *c, const rv_pq_read_leaf *leaf
     return rv_canonical_hash(c->type, &cell, c->seed, &s->scratch, out, err);
 }
 
+static rv_status hash_values(rv_pq_sum *s, column *c, const rv_pq_read_leaf *leaf,
+                             const rv_pq_slice_values *v, uint64_t *out, rv_error *err)
+{
+    uint8_t tag = rv_canonical_tag(c->type);
+    unsigned width = leaf->type == RV_PQ_INT32 ? 4 : 8;
+    switch (c->way) {
+    case BY_INTS:
+        rv_canonical_hash_ints(tag, v->fixed, width, v->n, c->seed, out);
+        return RV_OK;
+    case BY_DECIMALS:
+        rv_canonical_hash_decimals(c->type.scale, v->fixed, width, v->n, c->seed, out);
+        return RV_OK;
+    case BY_DOUBLES:
+        rv_canonical_hash_doubles(v->fixed, v->n, c->seed, out);
+        return RV_OK;
+    case BY_SPANS:
+        rv_canonical_hash_spans(tag, v->spans, v->n, c->seed, out);
+        return RV_OK;
+    case BY_CELL:
+        break;
+    }
+    for (uint32_t i = 0; i < v->n; i++)
+        RV_TRY(hash_value(s, c, leaf, v, i, &out[i], err));
+    return RV_OK;
+}
+
 /* Each entry once; what no page refers to need not make sense. */
 static rv_status hash_dict(rv_pq_sum *s, column *c, const rv_pq_check *check, rv_error *err)
 {
     const rv_pq_read_dict *d = &check->reader.dict;
-    const rv_pq_read_leaf *leaf = check->chunk->leaf;
     rv_pq_slice_values all = {.n = d->n, .fixed = d->fixed, .spans = d->spans};
     rv_buf_clear(&c->dict_hashes);
     RV_TRY(rv_buf_reserve(&c->dict_hashes, (size_t)d->n * sizeof(uint64_t) + 1, err));
-    uint64_t *hashes = (uint64_t *)(void *)c->dict_hashes.ptr;
-    for (uint32_t i = 0; i < d->n; i++)
-        RV_TRY(hash_value(s, c, leaf, &all, i, &hashes[i], err));
+    RV_TRY(
+        hash_values(s, c, check->chunk->leaf, &all, (uint64_t *)(void *)c->dict_hashes.ptr, err));
     c->dict_ready = true;
     return RV_OK;
 }
@@ -152,30 +199,32 @@ static void count_lengths(rv_pq_sum *s, const column *c, const rv_pq_slice_value
         sum->max_len = v->spans[i].len > sum->max_len ? v->spans[i].len : sum->max_len;
 }
 
+static rv_status value_hashes(rv_pq_sum *s, column *c, const rv_pq_check *check,
+                              const rv_pq_slice_values *v, rv_error *err)
+{
+    if (!v->indices)
+        return hash_values(s, c, check->chunk->leaf, v, s->values, err);
+    if (!c->dict_ready)
+        RV_TRY(hash_dict(s, c, check, err));
+    const uint64_t *hashes = (const uint64_t *)(const void *)c->dict_hashes.ptr;
+    for (uint32_t i = 0; i < v->n; i++)
+        s->values[i] = hashes[v->indices[i]];
+    return RV_OK;
+}
+
 static rv_status flat_slice(rv_pq_sum *s, column *c, const rv_pq_check *check,
                             const rv_pq_slice *slice, rv_error *err)
 {
     const rv_pq_read_leaf *leaf = check->chunk->leaf;
-    const rv_pq_slice_values *v = &slice->values;
-    if (v->indices && !c->dict_ready)
-        RV_TRY(hash_dict(s, c, check, err));
-    const uint64_t *hashes = (const uint64_t *)(const void *)c->dict_hashes.ptr;
-    uint32_t k = 0;
-    for (uint32_t e = 0; e < slice->n; e++) {
-        uint64_t hash = 0;
-        if (slice->def && slice->def[e] != leaf->max_def) {
+    RV_TRY(value_hashes(s, c, check, &slice->values, err));
+    for (uint32_t e = 0, k = 0; e < slice->n; e++) {
+        if (slice->def && slice->def[e] != leaf->max_def)
             put_null(s, c);
-            continue;
-        }
-        if (v->indices)
-            hash = hashes[v->indices[k]];
         else
-            RV_TRY(hash_value(s, c, leaf, v, k, &hash, err));
-        k++;
-        put(s, c, hash);
+            put(s, c, s->values[k++]);
     }
     if (c->counts_length)
-        count_lengths(s, c, v);
+        count_lengths(s, c, &slice->values);
     return RV_OK;
 }
 
