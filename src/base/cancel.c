@@ -91,6 +91,11 @@ int rv_cancel_signal(const rv_cancel *c)
     return rv_cancel_raised(c) ? atomic_load(&c->signo) : 0;
 }
 
+int rv_cancel_fd(const rv_cancel *c)
+{
+    return c ? c->event_fd : -1;
+}
+
 bool rv_cancel_sleep_us(rv_cancel *c, int64_t us)
 {
     int64_t until = rv_clock_mono_us() + (us > 0 ? us : 0);

@@ -12,6 +12,8 @@ void rv_cancel_close(rv_cancel *c);
 void rv_cancel_raise(rv_cancel *c, int signo); /* remembers the first signal; runs the hooks */
 bool rv_cancel_raised(const rv_cancel *c);
 int rv_cancel_signal(const rv_cancel *c); /* 0 when not raised */
+/* Readable in poll() from the raise on, never to be read; -1 for NULL. */
+int rv_cancel_fd(const rv_cancel *c);
 /* Sleeps; false when cancelled before the time was over. */
 bool rv_cancel_sleep_us(rv_cancel *c, int64_t us) RV_MUST_USE;
 /* A hook runs once, from the raising thread, until removed (then it never runs again).

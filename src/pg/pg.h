@@ -3,7 +3,8 @@
  * else but for reading results and COPY data. Never sends SQL of its own but what is documented
  * here, sets no session parameter but client_encoding=UTF8 and application_name at connect (never
  * `options`), and no notice reaches stderr.
- * Threads: one at a time per connection; rv_pg_interrupt from any.
+ * Threads: one at a time per connection; rv_pg_interrupt from any. Every wait also ends when
+ * env->cancel is raised: who must go on after a stop request (the state) hands in an env without.
  * Secrets: passwords of URL, file, env, command and .pgpass go to env->secrets before use.
  * Source: PostgreSQL 15 documentation, chapter 34 (libpq) and appendix A; spec "config" section 3,
  * "source-safety" sections 3, 7, 13, "lifecycle" section 10. */
@@ -50,6 +51,14 @@ PGconn *rv_pg_libpq(rv_pg *c);
 /* Ends the running statement soon, then and later calls fail with RV_E_INTERRUPTED. Any thread. */
 void rv_pg_interrupt(rv_pg *c);
 bool rv_pg_interrupted(const rv_pg *c);
+/* No further statement is possible: close it. */
+bool rv_pg_broken(const rv_pg *c);
+/* A pooler stands between: from now on no cancel is sent, which might hit another client. What
+ * would need one breaks the connection instead. */
+void rv_pg_set_pooled(rv_pg *c, bool pooled);
+/* The statement_timeout that the next statements carry, 0 none: tells a 57014 that is our own
+ * limit from a foreign cancel where the server's language hides it. */
+void rv_pg_set_limit(rv_pg *c, int64_t statement_timeout_ms);
 int rv_pg_version(const rv_pg *c);     /* 150020 */
 bool rv_pg_loopback(const rv_pg *c);   /* also of Unix sockets */
 const char *rv_pg_tls(const rv_pg *c); /* "TLSv1.3"; "off" */
@@ -84,7 +93,8 @@ rv_status rv_pg_copy_begin(rv_pg *c, const char *sql, const char *what, rv_error
  * after which the command's result has been read. Waits in poll(), never past cancel. */
 rv_status rv_pg_copy_next(rv_pg *c, const char **out, size_t *out_n, rv_error *err) RV_MUST_USE;
 /* Ends a COPY early: cancels it, drains what is under way, confirms with a barrier query that the
- * cancel has landed. *out_kept_connection false: the connection must be closed. */
+ * cancel has landed. RV_OK when none is under way. A failure: the connection must be closed. Inside
+ * a transaction block the cut aborts it: have a savepoint. */
 rv_status rv_pg_copy_cut(rv_pg *c, rv_error *err) RV_MUST_USE;
 
 /* ---- errors ---- */

@@ -1,0 +1,107 @@
+#include <poll.h>
+
+#include "pg/pg_internal.h"
+
+static void drop_row(rv_pg *c)
+{
+    PQfreemem(c->row);
+    c->row = NULL;
+}
+
+rv_status rv_pg_copy_begin(rv_pg *c, const char *sql, const char *what, rv_error *err)
+{
+    PGresult *r = NULL;
+    RV_TRY(rv_pg_begin(c, 0, what, err));
+    RV_TRY(rv_pg_flush(c, PQsendQuery(c->conn, sql), what, err));
+    /* the answers of the settings in front of COPY come first */
+    for (;;) {
+        RV_TRY(rv_pg_result(c, what, &r, err));
+        if (!r || PQresultStatus(r) == PGRES_COPY_OUT || rv_pg_is_failure(r))
+            break;
+        PQclear(r);
+    }
+    if (r && PQresultStatus(r) == PGRES_COPY_OUT) {
+        PQclear(r);
+        c->copying = true;
+        return RV_OK;
+    }
+    rv_status st = rv_pg_fail(c, r, what, err);
+    PQclear(r);
+    while (!c->broken && rv_pg_result(c, what, &r, NULL) == RV_OK && r)
+        PQclear(r);
+    return st;
+}
+
+/* What the COPY ended with; the connection is free again afterwards. */
+static rv_status finish(rv_pg *c, const char *what, rv_error *err)
+{
+    c->copying = false;
+    return rv_pg_collect(c, what, NULL, err);
+}
+
+/* Reads first and waits only when that gave nothing: a full socket costs one call. */
+static rv_status more(rv_pg *c, const char *what, rv_error *err)
+{
+    if (rv_pg_wait(c, POLLIN, 0) == RV_PG_STOPPED) {
+        rv_pg_send_cancel(c);
+        return rv_pg_fail_stopped(c, what, err);
+    }
+    return PQconsumeInput(c->conn) ? RV_OK : rv_pg_fail(c, NULL, what, err);
+}
+
+rv_status rv_pg_copy_next(rv_pg *c, const char **out, size_t *out_n, rv_error *err)
+{
+    const char *what = "reading rows";
+    drop_row(c);
+    if (!c->copying)
+        return rv_fail(err, RV_E_INTERNAL, "no COPY is under way");
+    if (rv_pg_interrupted(c)) {
+        rv_pg_send_cancel(c);
+        return rv_pg_fail_stopped(c, what, err);
+    }
+    for (;;) {
+        int n = PQgetCopyData(c->conn, &c->row, 1);
+        if (n > 0) {
+            *out = c->row;
+            *out_n = (size_t)n;
+            return RV_OK;
+        }
+        if (n == -2)
+            return rv_pg_fail(c, NULL, what, err);
+        if (n == -1) {
+            RV_TRY(finish(c, what, err));
+            *out = NULL;
+            *out_n = 0;
+            return RV_OK;
+        }
+        RV_TRY(more(c, what, err));
+    }
+}
+
+rv_status rv_pg_copy_cut(rv_pg *c, rv_error *err)
+{
+    const char *what = "ending a page early";
+    const char *row = NULL;
+    size_t n = 0;
+    drop_row(c);
+    if (!c->copying)
+        return RV_OK;
+    if (c->pooled || !c->cancel) {
+        c->broken = true;
+        return rv_fail(err, RV_E_SOURCE_BUSY, "%s: behind a pooler a statement cannot be cancelled",
+                       what);
+    }
+    rv_pg_send_cancel(c);
+    rv_error end;
+    rv_error_clear(&end);
+    rv_status st;
+    do
+        st = rv_pg_copy_next(c, &row, &n, &end);
+    while (st == RV_OK && row);
+    /* the cancel, or any other failure of a statement nobody wants any more, ends it well */
+    if (st == RV_OK || (!c->broken && st != RV_E_INTERRUPTED))
+        return RV_OK;
+    if (err)
+        *err = end;
+    return st;
+}

@@ -1,0 +1,220 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "pg/pg_internal.h"
+
+#define APPLICATION_BYTES 63
+
+PGconn *rv_pg_libpq(rv_pg *c)
+{
+    return c->conn;
+}
+
+int rv_pg_version(const rv_pg *c)
+{
+    return PQserverVersion(c->conn);
+}
+
+bool rv_pg_loopback(const rv_pg *c)
+{
+    return c->loopback;
+}
+
+const char *rv_pg_tls(const rv_pg *c)
+{
+    return c->tls;
+}
+
+const char *rv_pg_host_port(const rv_pg *c)
+{
+    return c->host_port;
+}
+
+bool rv_pg_broken(const rv_pg *c)
+{
+    return c->broken;
+}
+
+void rv_pg_set_pooled(rv_pg *c, bool pooled)
+{
+    c->pooled = pooled;
+}
+
+void rv_pg_set_limit(rv_pg *c, int64_t statement_timeout_ms)
+{
+    c->limit_us = statement_timeout_ms > 0 ? statement_timeout_ms * 1000 : 0;
+}
+
+void rv_pg_close(rv_pg *c)
+{
+    if (!c)
+        return;
+    PQfreemem(c->row);
+    PQfreeCancel(c->cancel);
+    PQfinish(c->conn);
+    if (c->wake_fd >= 0)
+        (void)close(c->wake_fd);
+    rv_free(c);
+}
+
+static void no_notice(void *ctx, const PGresult *r)
+{
+    (void)ctx;
+    (void)r;
+}
+
+static const char *param(const rv_pg_opts *opts, const char *key)
+{
+    for (size_t i = opts->n_params; i-- > 0;)
+        if (strcmp(opts->params[i].key, key) == 0 && opts->params[i].value &&
+            opts->params[i].value[0])
+            return opts->params[i].value;
+    return NULL;
+}
+
+/* libpq takes two NULL-terminated lists; later entries win, so ours stand last. */
+static rv_status start(rv_pg *c, const rv_pg_opts *opts, const char *sslmode, rv_error *err)
+{
+    char name[APPLICATION_BYTES + 1];
+    rv_str app = rv_str_c(opts->application_name ? opts->application_name : "rivet");
+    snprintf(name, sizeof name, "%.*s", (int)rv_utf8_cut(app, APPLICATION_BYTES), app.ptr);
+    const rv_pg_param ours[] = {
+        {"client_encoding", "UTF8"}, {"application_name", name}, {"sslmode", sslmode}};
+    const size_t n_ours = sizeof ours / sizeof ours[0], n = opts->n_params + n_ours + 2;
+    const char **keys = rv_calloc(n, 2 * sizeof *keys);
+    if (!keys)
+        return rv_fail_memory(err);
+    const char **values = keys + n;
+    /* a silent server would be waited for until the kernel's two hours are over */
+    size_t k = 0;
+    keys[k] = "keepalives_idle";
+    values[k++] = "60";
+    for (size_t i = 0; i < opts->n_params; i++, k++) {
+        keys[k] = opts->params[i].key;
+        values[k] = opts->params[i].value;
+    }
+    for (size_t i = 0; i < n_ours; i++)
+        if (ours[i].value) {
+            keys[k] = ours[i].key;
+            values[k++] = ours[i].value;
+        }
+    c->conn = PQconnectStartParams(keys, values, 0);
+    rv_free(keys);
+    if (!c->conn)
+        return rv_fail_memory(err);
+    PQsetNoticeReceiver(c->conn, no_notice, NULL);
+    /* the only way to learn the SQLSTATE of a refused connection */
+    (void)PQsetErrorVerbosity(c->conn, PQERRORS_VERBOSE);
+    return RV_OK;
+}
+
+/* The password libpq found by itself (service, passfile, environment) is known only now. */
+static rv_status hide_password(rv_pg *c, rv_error *err)
+{
+    return rv_secrets_add(c->env->secrets, rv_str_c(PQpass(c->conn)), err);
+}
+
+static int64_t timeout_us(const rv_pg_opts *opts)
+{
+    int64_t seconds = 0;
+    const char *written = param(opts, "connect_timeout");
+    if (!written || !rv_str_i64(rv_str_trim(rv_str_c(written)), &seconds))
+        return opts->connect_timeout_us;
+    if (seconds <= 0 || seconds > 1000000)
+        return 0;
+    return (seconds < 2 ? 2 : seconds) * 1000000;
+}
+
+static rv_status fail_timeout(rv_pg *c, const rv_pg_opts *opts, rv_error *err)
+{
+    const char *host = PQhost(c->conn), *port = PQport(c->conn);
+    rv_status st =
+        rv_fail(err, opts->connect_code, "cannot connect to %s: %s:%s did not answer in time",
+                opts->what, host ? host : "", port ? port : "");
+    if (err)
+        err->retry = RV_RETRY_N;
+    return st;
+}
+
+static rv_status drive(rv_pg *c, const rv_pg_opts *opts, rv_error *err)
+{
+    int64_t timeout = timeout_us(opts);
+    int64_t deadline = timeout > 0 ? rv_clock_mono_us() + timeout : 0;
+    PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+    if (PQstatus(c->conn) == CONNECTION_BAD)
+        return rv_pg_fail_connect(c->env, c->conn, opts, err);
+    for (;;) {
+        RV_TRY(hide_password(c, err));
+        switch (rv_pg_wait(c, next == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline)) {
+        case RV_PG_READY:
+            break;
+        case RV_PG_PAST_DEADLINE:
+            return fail_timeout(c, opts, err);
+        case RV_PG_STOPPED:
+            return rv_fail(err, RV_E_INTERRUPTED, "connecting to %s: interrupted", opts->what);
+        }
+        next = PQconnectPoll(c->conn);
+        if (next == PGRES_POLLING_OK)
+            return RV_OK;
+        if (next == PGRES_POLLING_FAILED)
+            return rv_pg_fail_connect(c->env, c->conn, opts, err);
+    }
+}
+
+static bool is_loopback(int fd)
+{
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0)
+        return false;
+    if (peer.ss_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)&peer)->sin_addr.s_addr) >> 24 == 127;
+    if (peer.ss_family != AF_INET6)
+        return peer.ss_family == AF_UNIX;
+    const struct in6_addr *a = &((const struct sockaddr_in6 *)&peer)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(a) || (IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr[12] == 127);
+}
+
+static rv_status settle(rv_pg *c, rv_error *err)
+{
+    RV_TRY(hide_password(c, err));
+    (void)PQsetErrorVerbosity(c->conn, PQERRORS_DEFAULT);
+    const char *tls = PQsslInUse(c->conn) ? PQsslAttribute(c->conn, "protocol") : "off";
+    snprintf(c->tls, sizeof c->tls, "%s", tls ? tls : "on");
+    snprintf(c->host_port, sizeof c->host_port, "%s:%s", PQhost(c->conn), PQport(c->conn));
+    c->loopback = is_loopback(PQsocket(c->conn));
+    if (PQsetnonblocking(c->conn, 1) != 0)
+        return rv_fail_memory(err);
+    c->cancel = PQgetCancel(c->conn);
+    return RV_OK;
+}
+
+rv_status rv_pg_open(const rv_env *env, const rv_pg_opts *opts, rv_pg **out, rv_error *err)
+{
+    rv_pg *c = rv_calloc(1, sizeof *c);
+    if (!c)
+        return rv_fail_memory(err);
+    c->env = env;
+    c->connect_code = opts->connect_code;
+    c->target = opts->what;
+    atomic_init(&c->interrupted, false);
+    rv_status st = RV_OK;
+    c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (c->wake_fd < 0)
+        st = rv_fail(err, RV_E_IO, "cannot create an event descriptor");
+    RV_GO(st);
+    RV_GO(start(c, opts, NULL, err));
+    RV_GO(drive(c, opts, err));
+    RV_GO(settle(c, err));
+    *out = c;
+    return RV_OK;
+done:
+    rv_pg_close(c);
+    return st;
+}

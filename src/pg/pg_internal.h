@@ -1,0 +1,67 @@
+/* pg/pg_internal.h: what the files of this room share: the connection and how it waits.
+ * Private to the folder. Source: see pg/pg.h. */
+#ifndef RV_PG_INTERNAL_H
+#define RV_PG_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "pg/pg.h"
+
+#define RV_TARGET "pg"
+
+struct rv_pg {
+    const rv_env *env;
+    PGconn *conn;
+    PGcancel *cancel;        /* NULL: none could be made; then nothing is cancelled */
+    int wake_fd;             /* eventfd, written by rv_pg_interrupt, never read */
+    atomic_bool interrupted; /* by rv_pg_interrupt */
+    bool pooled;             /* no cancel leaves this connection */
+    bool broken;             /* no further statement is possible */
+    bool copying;            /* inside COPY OUT */
+    bool cancel_sent;        /* during the running statement: its answer needs a barrier */
+    bool timed_out;          /* our own deadline sent that cancel */
+    int64_t started_us;      /* of the running statement, monotonic */
+    int64_t deadline_us;     /* of the running statement; 0 none */
+    int64_t limit_us;        /* statement_timeout that the server was told; 0 none */
+    char *row;               /* libpq's, the last COPY message handed out */
+    rv_status connect_code;
+    const char *target; /* "the source": whoever opened it keeps the text */
+    bool loopback;
+    char tls[32];
+    char host_port[300];
+};
+
+typedef enum rv_pg_wake { RV_PG_READY, RV_PG_PAST_DEADLINE, RV_PG_STOPPED } rv_pg_wake;
+
+/* poll() on the connection's socket (`events`) and on both ways to stop. */
+rv_pg_wake rv_pg_wait(const rv_pg *c, short events, int64_t deadline_us);
+
+/* Before a statement is sent: usable, not interrupted; starts its clock. */
+rv_status rv_pg_begin(rv_pg *c, int64_t deadline_us, const char *what, rv_error *err) RV_MUST_USE;
+/* After PQsend*: `sent` is its answer; writes what libpq still holds. */
+rv_status rv_pg_flush(rv_pg *c, int sent, const char *what, rv_error *err) RV_MUST_USE;
+/* Waits until PQgetResult cannot block; sends the cancel of a passed deadline. */
+rv_status rv_pg_await(rv_pg *c, const char *what, rv_error *err) RV_MUST_USE;
+/* The next result; *out NULL when the statement is over. */
+rv_status rv_pg_result(rv_pg *c, const char *what, PGresult **out, rv_error *err) RV_MUST_USE;
+/* Every result to the end of the statement, as rv_pg_query says it. */
+rv_status rv_pg_collect(rv_pg *c, const char *what, PGresult **out, rv_error *err) RV_MUST_USE;
+/* After a cancel: an empty query that takes the blow if the cancel is late. */
+rv_status rv_pg_barrier(rv_pg *c, rv_error *err) RV_MUST_USE;
+/* Asks the server to stop the running statement, unless a pooler stands between. */
+void rv_pg_send_cancel(rv_pg *c);
+rv_status rv_pg_fail_stopped(rv_pg *c, const char *what, rv_error *err);
+bool rv_pg_is_failure(const PGresult *r);
+
+/* ---- fail.c ---- */
+
+/* Why no connection came about, read from libpq's text (verbosity VERBOSE, C locale). */
+rv_status rv_pg_fail_connect(const rv_env *env, PGconn *conn, const rv_pg_opts *opts,
+                             rv_error *err);
+/* `text` redacted, as the error's text after "<head>: ": further lines become causes. */
+rv_status rv_pg_fail_text(const rv_env *env, rv_status code, rv_retry retry, const char *head,
+                          rv_str text, rv_error *err);
+
+#endif
