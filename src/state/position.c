@@ -220,6 +220,38 @@ static rv_status put_manifest(rv_state *s, const final_ctx *c, rv_error *err)
         RV_PARAMS(rv_val_text(c->f->manifest_json), run), NULL, err);
 }
 
+/* The dataset of the repaired run goes on under this one. */
+static rv_status take_over(rv_state *s, const final_ctx *c, const char *now, rv_error *err)
+{
+    const rv_run_final *f = c->f;
+    rv_val run = rv_val_text(c->lease->run_id), old = rv_val_text(f->repairs);
+    rv_val project = rv_val_text(s->project), name = rv_val_text(c->lease->export_name);
+    RV_TRY(rv_st_run(s,
+                     "INSERT INTO run_unit (run_id, unit, key_low, key_high, rows, parts, "
+                     "accumulators, sealed_at, committed_at) SELECT CAST(? AS TEXT), unit, "
+                     "key_low, key_high, rows, parts, accumulators, sealed_at, committed_at "
+                     "FROM run_unit WHERE run_id = ? AND committed_at IS NOT NULL",
+                     RV_PARAMS(run, old), NULL, err));
+    for (size_t i = 0; i < f->n_replaced_units; i++)
+        RV_TRY(rv_st_run(s, "DELETE FROM run_unit WHERE run_id = ? AND unit = ?",
+                         RV_PARAMS(run, rv_val_text(f->replaced_units[i])), NULL, err));
+    for (size_t i = 0; i < f->n_replaced_files; i++)
+        RV_TRY(rv_st_run(s,
+                         "UPDATE file_log SET status = 'superseded', "
+                         "listed_by = COALESCE(listed_by, ?) WHERE project = ? "
+                         "AND export_name = ? AND file_name = ? AND status = 'committed'",
+                         RV_PARAMS(run, project, name, rv_val_text(f->replaced_files[i])), NULL,
+                         err));
+    RV_TRY(rv_st_run(s,
+                     "UPDATE file_log SET listed_by = ? WHERE run_id = ? AND project = ? "
+                     "AND status = 'committed' AND listed_by IS NULL",
+                     RV_PARAMS(run, old, project), NULL, err));
+    return rv_st_run(s,
+                     "UPDATE chunk_run SET status = 'completed', updated_at = ? "
+                     "WHERE run_id = ? AND status = 'in_progress'",
+                     RV_PARAMS(rv_val_text(now), old), NULL, err);
+}
+
 static rv_status final_body(rv_state *s, void *ctx, rv_error *err)
 {
     final_ctx *c = ctx;
@@ -229,6 +261,8 @@ static rv_status final_body(rv_state *s, void *ctx, rv_error *err)
     if (c->f->unit)
         RV_TRY(rv_st_unit_done(s, c->lease, c->f->unit, err));
     RV_TRY(nothing_left(s, c->lease, err));
+    if (c->f->repairs)
+        RV_TRY(take_over(s, c, now, err));
     if (c->f->position)
         RV_TRY(put_position(s, c, now, err));
     if (c->f->close_checkpoint)
@@ -245,5 +279,36 @@ rv_status rv_state_run_final(rv_state *s, const rv_lease *l, const rv_run_final 
 {
     final_ctx c = {l, f};
     rv_tx tx = {.name = "final", .body = final_body, .ctx = &c};
+    return rv_state_write(s, &tx, err);
+}
+
+/* ---- verified without a run ---- */
+
+typedef struct verified_ctx {
+    const char *export_name, *run_id;
+} verified_ctx;
+
+static rv_status verified_body(rv_state *s, void *ctx, rv_error *err)
+{
+    const verified_ctx *c = ctx;
+    char now[RV_RFC3339_SIZE];
+    rv_val project = rv_val_text(s->project), run = rv_val_text(c->run_id);
+    RV_TRY(rv_st_now(s, now, err));
+    return rv_st_run(
+        s,
+        "UPDATE export_progression SET last_verified_strategy = last_committed_strategy, "
+        "last_verified_cursor = last_committed_cursor, "
+        "last_verified_chunk_index = last_committed_chunk_index, "
+        "last_verified_run_id = last_committed_run_id, last_verified_at = ? "
+        "WHERE project = ? AND export_name = ? AND last_committed_run_id IS NOT NULL "
+        "AND (last_committed_run_id = ? OR last_committed_at <= "
+        "(SELECT started_at FROM run_status WHERE run_id = ?))",
+        RV_PARAMS(rv_val_text(now), project, rv_val_text(c->export_name), run, run), NULL, err);
+}
+
+rv_status rv_state_verified(rv_state *s, const char *export_name, const char *run_id, rv_error *err)
+{
+    verified_ctx c = {export_name, run_id};
+    rv_tx tx = {.name = "verified", .body = verified_body, .ctx = &c};
     return rv_state_write(s, &tx, err);
 }

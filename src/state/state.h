@@ -285,11 +285,23 @@ typedef struct rv_run_final {
     const char *progression_strategy, *progression_cursor;
     int64_t progression_chunk; /* -1 none */
     bool verified;             /* the verified boundary moves too */
+    /* repair: the run whose dataset this one takes over. Its committed units but `replaced_units`
+     * are copied here, its committed parts are listed by this run, `replaced_files` (of any run of
+     * the export) become superseded, its checkpoint closes. NULL: an ordinary run. */
+    const char *repairs;
+    const char *const *replaced_units;
+    size_t n_replaced_units;
+    const char *const *replaced_files;
+    size_t n_replaced_files;
 } rv_run_final;
 /* D4. Every committed part of the run gets listed_by = run_id; status becomes unpublished when a
  * manifest is given. Fails with RV_E_INTERNAL when a task or range of the run is unfinished. */
 rv_status rv_state_run_final(rv_state *s, const rv_lease *l, const rv_run_final *f,
                              rv_error *err) RV_MUST_USE;
+/* reconcile found nothing wrong with the run: the verified boundary becomes the committed one,
+ * unless a later run has moved that. */
+rv_status rv_state_verified(rv_state *s, const char *export_name, const char *run_id,
+                            rv_error *err) RV_MUST_USE;
 
 /* ---- history ---- */
 
