@@ -2,9 +2,11 @@
 
 #ifdef RV_FAULTS
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +28,7 @@ typedef struct fault_stop {
 
 static fault_counter alloc_faults;
 static fault_counter io_faults;
+static int trace = -1;
 static fault_stop stops[2] = {{.signo = SIGKILL}, {.signo = SIGSTOP}};
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -55,6 +58,9 @@ static void read_environment(void)
 {
     read_counter(&alloc_faults, "RIVET_FAIL_ALLOC");
     read_counter(&io_faults, "RIVET_FAIL_IO");
+    const char *path = getenv("RIVET_TRACE_POINTS");
+    if (path)
+        trace = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     read_stop(&stops[0], "RIVET_KILL_AT");
     read_stop(&stops[1], "RIVET_STALL_AT");
 }
@@ -78,6 +84,8 @@ static void set_counter(fault_counter *c, long nth, bool sticky)
 void rv_fault_point(const char *name)
 {
     pthread_once(&once, read_environment);
+    if (trace >= 0)
+        (void)!dprintf(trace, "%s\n", name);
     for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++)
         if (stops[i].nth > 0 && strcmp(stops[i].name, name) == 0 &&
             atomic_fetch_add(&stops[i].seen, 1) + 1 == stops[i].nth)

@@ -1,7 +1,8 @@
 /* base/fault.h: named points where a test build can be killed or made to fail.
  * RIVET_KILL_AT=name[:n] kills the process (SIGKILL) at the nth passage of RV_KILL_POINT(name).
- * RIVET_STALL_AT=name[:n] stops it there (SIGSTOP). RIVET_FAIL_ALLOC=n and RIVET_FAIL_IO=n fail
- * the nth allocation or file operation (only from then on: RIVET_FAIL_STICKY=1).
+ * RIVET_STALL_AT=name[:n] stops it there (SIGSTOP). RIVET_TRACE_POINTS=file adds a line for each
+ * point passed. RIVET_FAIL_ALLOC=n and RIVET_FAIL_IO=n fail the nth allocation or file operation
+ * (only from then on: RIVET_FAIL_STICKY=1).
  * Release builds compile all of it away. */
 #ifndef RV_BASE_FAULT_H
 #define RV_BASE_FAULT_H
