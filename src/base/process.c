@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/str.h"
+#include "base/clock.h"
 
 /* The kernel's virtual files are read without heap and without passing the fault points of
  * base/file.h: a sampling thread would otherwise make "the nth operation" a matter of luck. */
@@ -123,4 +126,110 @@ uint64_t rv_process_rss_bytes(void)
     if (page <= 0 || !rv_str_u64(field(read_proc("/proc/self/statm", buf, sizeof buf), 1), &pages))
         return 0;
     return pages * (uint64_t)page;
+}
+
+/* ---- a command that answers with one line ---- */
+
+#define LINE_MAX_BYTES ((size_t)64 * 1024)
+
+/* The signals that this process blocks for its signal thread must reach the command. */
+static int spawn_shell(const char *command, int out_fd, pid_t *out_pid)
+{
+    char *const argv[] = {"sh", "-c", (char *)(uintptr_t)command, NULL};
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attr;
+    sigset_t none, pipe_signal;
+    (void)sigemptyset(&none);
+    (void)sigemptyset(&pipe_signal);
+    (void)sigaddset(&pipe_signal, SIGPIPE);
+    int rc = posix_spawn_file_actions_init(&files);
+    if (rc != 0)
+        return rc;
+    rc = posix_spawnattr_init(&attr);
+    if (rc == 0) {
+        short flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+        (void)posix_spawnattr_setflags(&attr, flags);
+        (void)posix_spawnattr_setsigmask(&attr, &none);
+        (void)posix_spawnattr_setsigdefault(&attr, &pipe_signal);
+        rc = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+        if (rc == 0)
+            rc = posix_spawn_file_actions_adddup2(&files, out_fd, 1);
+        if (rc == 0)
+            rc = posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
+        if (rc == 0)
+            rc = posix_spawn(out_pid, "/bin/sh", &files, &attr, argv, environ);
+        (void)posix_spawnattr_destroy(&attr);
+    }
+    (void)posix_spawn_file_actions_destroy(&files);
+    return rc;
+}
+
+/* Reads to the end of the pipe, keeping what comes before the first line feed. */
+static rv_status read_line(int fd, int64_t deadline_us, rv_cancel *cancel, const char *what,
+                           rv_buf *line, rv_error *err)
+{
+    char chunk[4096];
+    bool over = false;
+    for (;;) {
+        int64_t left = deadline_us - rv_clock_mono_us();
+        struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
+                               {.fd = rv_cancel_fd(cancel), .events = POLLIN}};
+        RV_TRY(rv_cancel_check(cancel, err));
+        if (left <= 0)
+            return rv_fail(err, RV_E_IO, "%s did not end in time", what);
+        if (poll(fds, 2, (int)(left / 1000) + 1) <= 0 || fds[0].revents == 0)
+            continue;
+        ssize_t n = read(fd, chunk, sizeof chunk);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return RV_OK;
+        const char *end = over ? chunk : memchr(chunk, '\n', (size_t)n);
+        size_t keep = end ? (size_t)(end - chunk) : (size_t)n;
+        over = over || end;
+        if (line->len + keep > LINE_MAX_BYTES)
+            return rv_fail(err, RV_E_IO, "%s wrote a line that is too long", what);
+        RV_TRY(rv_buf_add(line, chunk, keep, err));
+    }
+}
+
+/* Waits for the shell; past the deadline it is killed with everything it started. */
+static bool reap(pid_t pid, bool kill_now, int64_t deadline_us)
+{
+    int status = 0;
+    for (;;) {
+        if (kill_now || rv_clock_mono_us() >= deadline_us)
+            (void)kill(-pid, SIGKILL);
+        pid_t done = waitpid(pid, &status, kill_now ? 0 : WNOHANG);
+        if (done == pid)
+            return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        if (done < 0 && errno != EINTR)
+            return false;
+        (void)usleep(1000);
+    }
+}
+
+rv_status rv_process_line(const char *command, int64_t limit_us, rv_cancel *cancel,
+                          const char *what, rv_buf *out, rv_error *err)
+{
+    int64_t deadline = rv_clock_mono_us() + limit_us;
+    size_t before = out->len;
+    pid_t pid = 0;
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0)
+        return rv_fail_errno(err, RV_E_IO, errno, "%s cannot be started", what);
+    int rc = spawn_shell(command, fds[1], &pid);
+    (void)close(fds[1]);
+    rv_status st = rc != 0 ? rv_fail_errno(err, RV_E_IO, rc, "%s cannot be started", what)
+                           : read_line(fds[0], deadline, cancel, what, out, err);
+    (void)close(fds[0]);
+    if (rc == 0 && !reap(pid, st != RV_OK, deadline) && st == RV_OK)
+        st = rv_fail(err, RV_E_IO, "%s failed", what);
+    if (st == RV_OK && out->len > before && out->ptr[out->len - 1] == '\r')
+        out->len--;
+    if (st == RV_OK && out->len == before)
+        st = rv_fail(err, RV_E_IO, "%s wrote no line", what);
+    if (st != RV_OK)
+        out->len = before;
+    return st;
 }

@@ -37,6 +37,13 @@ struct rv_source {
     rv_pgs_window *window; /* of the relation being read; NULL none */
 };
 
+/* ---- connect.c ---- */
+
+/* What libpq is to be told, in the arena: URL or structured form, then the tls block, which wins.
+ * Every password is in env->secrets. RV_E_CONFIG_*, RV_E_SOURCE_TLS (no CA bundle). */
+rv_status rv_pgs_params(const rv_env *env, const rv_cfg_source *cfg, rv_arena *arena,
+                        const rv_pg_param **out, size_t *out_n, rv_error *err) RV_MUST_USE;
+
 /* ---- conn.c ---- */
 
 /* The text that opens a statement or transaction: comment, settings, row_security unless allowed,
@@ -135,6 +142,10 @@ rv_status rv_pgs_column_bind(rv_source *s, const rv_pgs_type_facts *facts, const
                              const rv_cfg_column *override_, rv_arena *arena,
                              rv_pgs_column *out_column, rv_column *out_schema, bool *out_supported,
                              rv_error *err) RV_MUST_USE;
+/* One line of the message of spec section 3 about a column without a lossless type:
+ * "amount  (postgres numeric, no precision): try  amount: decimal(18,2)  or  amount: text". */
+rv_status rv_pgs_unsupported(const rv_pgs_type_facts *facts, const char *name, rv_buf *out,
+                             rv_error *err) RV_MUST_USE;
 /* Appends one field (n < 0: NULL) to builder column `col`. */
 rv_status rv_pgs_decode(const rv_pgs_relation *r, uint32_t col, const char *data, int32_t n,
                         rv_builder *b, rv_error *err) RV_MUST_USE;
@@ -144,6 +155,8 @@ rv_status rv_pgs_wire_text(uint32_t oid, const char *data, int32_t n, rv_buf *ou
 rv_kind
 rv_pgs_wire_kind(uint32_t oid); /* kind of a key or bound datum; RV_KIND_NONE-like: see .c */
 bool rv_pgs_key_type(uint32_t oid, char typtype); /* may page: int, decimal, text, uuid, date, ts */
+/* The type of COALESCE(a, b); 0: none that Rivet can read as a bound. */
+uint32_t rv_pgs_common_oid(uint32_t a, uint32_t b);
 
 /* ---- driver members, one file each; prototypes follow the vtable ---- */
 rv_status rv_pgs_open(const rv_env *env, const rv_source_opts *opts, rv_source **out,

@@ -1,0 +1,197 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/process.h"
+#include "config/url.h"
+#include "source/postgres/postgres_internal.h"
+
+#define PASSWORD_COMMAND_US 10000000
+#define PARAMS_OWN 12 /* at most what a structured source and its tls block write */
+
+typedef struct params {
+    rv_pg_param *items;
+    size_t n;
+} params;
+
+static void put(params *p, const char *key, const char *value)
+{
+    if (value && value[0])
+        p->items[p->n++] = (rv_pg_param){key, value};
+}
+
+static rv_status below_config(const rv_cfg_source *cfg, const char *path, rv_arena *arena,
+                              const char **out, rv_error *err)
+{
+    *out = path;
+    if (!path || path[0] == '/')
+        return RV_OK;
+    return rv_arena_printf(arena, out, err, "%s/%s", cfg->config_dir, path);
+}
+
+/* ---- structured form ---- */
+
+static rv_status password(const rv_env *env, const rv_cfg_source *cfg, rv_arena *arena,
+                          const char **out, rv_error *err)
+{
+    *out = cfg->password;
+    if (cfg->password_env) {
+        *out = rv_env_get(env, cfg->password_env);
+        if (!*out)
+            return rv_fail(err, RV_E_CONFIG_NO_CONNECTION,
+                           "environment variable '%s', named by source.password_env, is not set",
+                           cfg->password_env);
+    } else if (cfg->password_command) {
+        rv_buf line = RV_BUF_INIT;
+        rv_status st = rv_process_line(cfg->password_command, PASSWORD_COMMAND_US, env->cancel,
+                                       "source.password_command", &line, err);
+        if (st == RV_E_IO)
+            st = rv_wrap(err, RV_E_SOURCE_AUTH, "the source's password is not to be had");
+        if (st == RV_OK)
+            st = rv_arena_cstr(arena, rv_buf_str(&line), out, err);
+        if (line.ptr)
+            explicit_bzero(line.ptr, line.cap);
+        rv_buf_free(&line);
+        RV_TRY(st);
+    }
+    return *out ? rv_secrets_add(env->secrets, rv_str_c(*out), err) : RV_OK;
+}
+
+static rv_status structured(const rv_env *env, const rv_cfg_source *cfg, rv_arena *arena,
+                            params *out, rv_error *err)
+{
+    const char *secret = NULL, *port = NULL;
+    RV_TRY(password(env, cfg, arena, &secret, err));
+    RV_TRY(rv_arena_printf(arena, &port, err, "%u", cfg->port));
+    put(out, "host", cfg->host);
+    put(out, "port", port);
+    put(out, "user", cfg->user);
+    put(out, "dbname", cfg->database);
+    put(out, "password", secret);
+    return RV_OK;
+}
+
+/* ---- TLS ---- */
+
+/* libpq 15 knows no system store of its own: the bundle of the distribution is named instead. */
+static const char *system_bundle(void)
+{
+    static const char *const places[] = {
+        "/etc/ssl/certs/ca-certificates.crt",                /* Debian, Alpine, Arch */
+        "/etc/pki/tls/certs/ca-bundle.crt",                  /* Fedora, RHEL */
+        "/etc/ssl/ca-bundle.pem",                            /* openSUSE */
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* CentOS */
+        "/etc/ssl/cert.pem",                                 /* others */
+    };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        if (access(places[i], R_OK) == 0)
+            return places[i];
+    return NULL;
+}
+
+static rv_status fail_no_bundle(rv_error *err)
+{
+    rv_status st = rv_fail(err, RV_E_SOURCE_TLS,
+                           "the server's certificate cannot be verified: this system has no "
+                           "bundle of certificate authorities");
+    rv_hint(err, "install ca-certificates, or name a file under source.tls.ca_file");
+    return st;
+}
+
+static bool is_tls_param(const char *key)
+{
+    static const char *const names[] = {"sslmode", "sslrootcert", "sslcert", "sslkey", NULL};
+    const char *const *n = names;
+    while (*n && strcmp(*n, key) != 0)
+        n++;
+    return *n != NULL;
+}
+
+/* Without verification no root may be named at all: with one in its default place, libpq takes
+ * `require` for `verify-ca`. */
+#define NO_ROOT "/dev/null/none"
+
+static const char *block_mode(const rv_cfg_tls *tls)
+{
+    static const char *const names[] = {
+        [RV_TLS_DISABLE] = "disable",         [RV_TLS_PREFER] = "prefer",
+        [RV_TLS_REQUIRE] = "require",         [RV_TLS_VERIFY_CA] = "verify-ca",
+        [RV_TLS_VERIFY_FULL] = "verify-full",
+    };
+    rv_tls_mode mode = tls->mode;
+    if (mode >= RV_TLS_VERIFY_CA && tls->accept_invalid_certs)
+        mode = RV_TLS_REQUIRE;
+    else if (mode == RV_TLS_VERIFY_FULL && tls->accept_invalid_hostnames)
+        mode = RV_TLS_VERIFY_CA;
+    return names[mode];
+}
+
+static rv_status tls_block(const rv_cfg_source *cfg, rv_arena *arena, params *out, rv_error *err)
+{
+    const char *root = NULL, *cert = NULL, *key = NULL;
+    const char *mode = block_mode(&cfg->tls);
+    RV_TRY(below_config(cfg, cfg->tls.ca_file, arena, &root, err));
+    RV_TRY(below_config(cfg, cfg->tls.cert_file, arena, &cert, err));
+    RV_TRY(below_config(cfg, cfg->tls.key_file, arena, &key, err));
+    if (strncmp(mode, "verify-", 7) != 0)
+        root = NO_ROOT;
+    else if (!root)
+        root = system_bundle();
+    if (!root)
+        return fail_no_bundle(err);
+    put(out, "sslmode", mode);
+    put(out, "sslrootcert", root);
+    put(out, "sslcert", cert);
+    put(out, "sslkey", key);
+    return RV_OK;
+}
+
+/* sslrootcert=system of newer libpqs, which also stands for verify-full. */
+static rv_status tls_of_url(params *p, rv_error *err)
+{
+    const char *mode = NULL;
+    rv_pg_param *root = NULL;
+    for (size_t i = 0; i < p->n; i++) {
+        if (strcmp(p->items[i].key, "sslmode") == 0)
+            mode = p->items[i].value;
+        else if (strcmp(p->items[i].key, "sslrootcert") == 0)
+            root = &p->items[i];
+    }
+    if (!root || strcmp(root->value, "system") != 0)
+        return RV_OK;
+    root->value = system_bundle();
+    if (!root->value)
+        return fail_no_bundle(err);
+    if (!mode)
+        put(p, "sslmode", "verify-full");
+    return RV_OK;
+}
+
+static void copy_params(const rv_pg_param *from, size_t n, bool with_tls, params *to)
+{
+    for (size_t i = 0; i < n; i++)
+        if (with_tls || !is_tls_param(from[i].key))
+            put(to, from[i].key, from[i].value);
+}
+
+rv_status rv_pgs_params(const rv_env *env, const rv_cfg_source *cfg, rv_arena *arena,
+                        const rv_pg_param **out, size_t *out_n, rv_error *err)
+{
+    const char *url = NULL;
+    rv_pg_param *parsed = NULL;
+    size_t n_parsed = 0;
+    params p = {NULL, 0};
+    RV_TRY(rv_source_url(env, cfg, arena, &url, err));
+    if (url)
+        RV_TRY(rv_pg_params_parse(env, url, arena, &parsed, &n_parsed, err));
+    RV_TRY(rv_arena_array(arena, n_parsed + PARAMS_OWN, sizeof *p.items, &p.items, err));
+    /* Kerberos is not offered; asking for it costs a connection attempt */
+    put(&p, "gssencmode", "disable");
+    copy_params(parsed, n_parsed, !cfg->tls.written, &p);
+    if (!url)
+        RV_TRY(structured(env, cfg, arena, &p, err));
+    RV_TRY(cfg->tls.written ? tls_block(cfg, arena, &p, err) : tls_of_url(&p, err));
+    *out = p.items;
+    *out_n = p.n;
+    return RV_OK;
+}
