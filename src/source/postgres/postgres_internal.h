@@ -80,6 +80,8 @@ typedef struct rv_pgs_column {
     int scale;        /* numeric, money */
     rv_type type;     /* canonical, after the override */
     int decoder;      /* decode.c's own index, chosen by rv_pgs_column_bind */
+    int element_decoder; /* of a list */
+    bool overridden;     /* by exports[].columns */
 } rv_pgs_column;
 
 typedef struct rv_pgs_relation {
