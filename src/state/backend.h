@@ -56,8 +56,14 @@ typedef enum rv_db_content {
     RV_DB_FOREIGN /* anything else */
 } rv_db_content;
 
+typedef enum rv_tx_mode {
+    RV_TX_READ,  /* one snapshot, no writes */
+    RV_TX_WRITE, /* beside other writers: each statement sees what they have committed */
+    RV_TX_ALONE  /* no other writer from the first statement to the end */
+} rv_tx_mode;
+
 typedef struct rv_backend {
-    const char *name; /* "sqlite" */
+    const char *name; /* "sqlite", "postgres" */
     /* location: an absolute path or a URL; creates nothing but an empty database, and only when
      * `create`. *out is NULL (and RV_OK) when it does not exist and may not be created. A foreign
      * database fails with RV_E_STATE_FOREIGN and is left as it was found. */
@@ -66,7 +72,9 @@ typedef struct rv_backend {
     void (*close)(rv_db *db);
     /* Inside a transaction or not: what the connected database holds. */
     rv_status (*content)(rv_db *db, rv_db_content *out, rv_error *err);
-    /* Keeps a copy of the database beside it before a migration from version `from`. */
+    /* Where it is, for people: a path, or host:port/database. No secret is in it. */
+    const char *(*place)(const rv_db *db);
+    /* Keeps a copy of a file beside it before a migration from version `from`. */
     rv_status (*backup)(rv_db *db, int64_t from, rv_error *err);
     /* Runs one statement that returns nothing. */
     rv_status (*exec)(rv_db *db, const char *sql, rv_error *err);
@@ -79,12 +87,16 @@ typedef struct rv_backend {
     rv_val (*value)(const rv_rows *r, size_t i);       /* borrowed until the next `next` */
     void (*rows_end)(rv_rows *r);
     int64_t (*affected)(const rv_db *db); /* rows touched by the last statement */
-    rv_status (*begin)(rv_db *db, bool write, rv_error *err);
+    /* After a failure no transaction is open. */
+    rv_status (*begin)(rv_db *db, rv_tx_mode mode, rv_error *err);
     rv_status (*commit)(rv_db *db, rv_error *err);
     void (*rollback)(rv_db *db);
+    /* Within a transaction: the instant the lease is measured by. */
     rv_status (*now_us)(rv_db *db, int64_t *out, rv_error *err);
+    /* Rows with ids of their own were inserted: the next id comes after them. */
+    rv_status (*ids)(rv_db *db, const char *table, rv_error *err);
 } rv_backend;
 
-extern const rv_backend rv_backend_sqlite;
+extern const rv_backend rv_backend_sqlite, rv_backend_postgres;
 
 #endif

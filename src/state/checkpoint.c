@@ -54,9 +54,9 @@ static rv_status refuse_second(rv_state *s, const begin_ctx *c, rv_error *err)
     return RV_E_RUN_CHECKPOINT;
 }
 
-static rv_status insert_tasks(rv_state *s, const begin_ctx *c, const char *now, rv_error *err)
+static rv_status add_tasks(const begin_ctx *c, const char *now, rv_bulk *bulk, rv_error *err)
 {
-    for (size_t i = 0; c->tasks && i < c->tasks->n; i++) {
+    for (size_t i = 0; i < c->tasks->n; i++) {
         rv_val params[TASK_FIELDS + 1];
         rv_task_row row = c->tasks->rows[i];
         row.status = "pending";
@@ -67,12 +67,21 @@ static rv_status insert_tasks(rv_state *s, const begin_ctx *c, const char *now, 
         row.updated_at = now;
         rv_st_bind(task_fields, TASK_FIELDS, &row, params);
         params[TASK_FIELDS] = rv_val_text(c->lease->run_id);
-        RV_TRY(rv_st_run(s,
-                         "INSERT INTO chunk_task (" TASK_COLUMNS ", run_id) VALUES "
-                         "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                         params, TASK_FIELDS + 1, NULL, err));
+        RV_TRY(rv_bulk_add(bulk, params, err));
     }
-    return RV_OK;
+    return rv_bulk_flush(bulk, err);
+}
+
+static rv_status insert_tasks(rv_state *s, const begin_ctx *c, const char *now, rv_error *err)
+{
+    rv_bulk bulk;
+    if (!c->tasks)
+        return RV_OK;
+    RV_TRY(rv_bulk_begin(s, "INSERT INTO chunk_task (" TASK_COLUMNS ", run_id) VALUES ",
+                         TASK_FIELDS + 1, &bulk, err));
+    rv_status st = add_tasks(c, now, &bulk, err);
+    rv_bulk_end(&bulk);
+    return st;
 }
 
 static rv_status insert_ranges(rv_state *s, const begin_ctx *c, const char *now, rv_error *err)
@@ -392,7 +401,7 @@ rv_status rv_state_checkpoint_drop(rv_state *s, const char *export_name, bool on
                                    bool force, int64_t *out_dropped, rv_error *err)
 {
     drop_ctx c = {export_name, only_in_progress, force, 0};
-    rv_tx tx = {.name = "drop", .body = drop_body, .ctx = &c};
+    rv_tx tx = {.name = "drop", .body = drop_body, .ctx = &c, .alone = true};
     RV_TRY(rv_state_write(s, &tx, err));
     *out_dropped = c.dropped;
     return RV_OK;

@@ -70,7 +70,7 @@ static rv_status reset_body(rv_state *s, void *ctx, rv_error *err)
 rv_status rv_state_reset(rv_state *s, const char *export_name, rv_error *err)
 {
     command_ctx c = {.export_name = export_name};
-    rv_tx tx = {.name = "reset", .body = reset_body, .ctx = &c};
+    rv_tx tx = {.name = "reset", .body = reset_body, .ctx = &c, .alone = true};
     return rv_state_write(s, &tx, err);
 }
 
@@ -94,7 +94,7 @@ rv_status rv_state_set_cursor(rv_state *s, const char *export_name, const char *
                               const char *cursor_type, rv_error *err)
 {
     command_ctx c = {export_name, value, cursor_type};
-    rv_tx tx = {.name = "set-cursor", .body = cursor_body, .ctx = &c};
+    rv_tx tx = {.name = "set-cursor", .body = cursor_body, .ctx = &c, .alone = true};
     return rv_state_write(s, &tx, err);
 }
 
@@ -116,7 +116,7 @@ rv_status rv_state_accept(rv_state *s, const char *export_name, const char *owne
                           rv_error *err)
 {
     command_ctx c = {.export_name = export_name, .value = owner_json};
-    rv_tx tx = {.name = "accept", .body = accept_body, .ctx = &c};
+    rv_tx tx = {.name = "accept", .body = accept_body, .ctx = &c, .alone = true};
     return rv_state_write(s, &tx, err);
 }
 
@@ -186,7 +186,7 @@ static rv_status prune_body(rv_state *s, void *ctx, rv_error *err)
 rv_status rv_state_prune(rv_state *s, int64_t keep_days, rv_prune_counts *out, rv_error *err)
 {
     prune_ctx c = {.keep_days = keep_days};
-    rv_tx tx = {.name = "prune", .body = prune_body, .ctx = &c};
+    rv_tx tx = {.name = "prune", .body = prune_body, .ctx = &c, .alone = true};
     RV_TRY(rv_state_write(s, &tx, err));
     *out = c.counts;
     return RV_OK;

@@ -16,24 +16,23 @@ typedef struct copy_ctx {
     rv_state *from;
 } copy_ctx;
 
-static rv_status insert_sql(rv_state *from, const char *table, const rv_rows *rows, rv_buf *out,
-                            rv_error *err)
+/* Those whose rows bear ids that the database gives out. */
+static const char *const numbered[] = {"file_log", "export_metrics", "export_harm"};
+
+static rv_status insert_head(rv_state *from, const char *table, const rv_rows *rows, rv_buf *out,
+                             rv_error *err)
 {
     size_t n = from->backend->columns(rows);
     RV_TRY(rv_buf_printf(out, err, "INSERT INTO %s (", table));
     for (size_t i = 0; i < n; i++)
         RV_TRY(rv_buf_printf(out, err, "%s%s", i ? ", " : "", from->backend->column(rows, i)));
-    RV_TRY(rv_buf_add_c(out, ") VALUES (", err));
-    for (size_t i = 0; i < n; i++)
-        RV_TRY(rv_buf_add_c(out, i ? ", ?" : "?", err));
-    RV_TRY(rv_buf_add_c(out, ")", err));
+    RV_TRY(rv_buf_add_c(out, ") VALUES ", err));
     return rv_buf_cstr(out) ? RV_OK : rv_fail_memory(err);
 }
 
 #define COLUMN_MAX 64
 
-static rv_status copy_rows(rv_state *from, rv_state *to, rv_rows *rows, const char *sql,
-                           rv_error *err)
+static rv_status copy_rows(rv_state *from, rv_rows *rows, rv_bulk *bulk, rv_error *err)
 {
     size_t n = from->backend->columns(rows);
     if (n > COLUMN_MAX)
@@ -43,16 +42,17 @@ static rv_status copy_rows(rv_state *from, rv_state *to, rv_rows *rows, const ch
         bool more;
         RV_TRY(from->backend->next(rows, &more, err));
         if (!more)
-            return RV_OK;
+            return rv_bulk_flush(bulk, err);
         for (size_t i = 0; i < n; i++)
             values[i] = from->backend->value(rows, i);
-        RV_TRY(rv_st_run(to, sql, values, n, NULL, err));
+        RV_TRY(rv_bulk_add(bulk, values, err));
     }
 }
 
 static rv_status copy_table(rv_state *from, rv_state *to, const char *table, rv_error *err)
 {
     rv_buf select = RV_BUF_INIT, insert = RV_BUF_INIT;
+    rv_bulk bulk = {0};
     rv_rows *rows = NULL;
     rv_status st;
     RV_GO(rv_buf_printf(&select, err, "SELECT * FROM %s", table));
@@ -60,55 +60,67 @@ static rv_status copy_table(rv_state *from, rv_state *to, const char *table, rv_
     if (!sql)
         RV_GO(rv_fail_memory(err));
     RV_GO(from->backend->query(from->db, sql, NULL, 0, &rows, err));
-    RV_GO(insert_sql(from, table, rows, &insert, err));
-    RV_GO(copy_rows(from, to, rows, (const char *)insert.ptr, err));
+    RV_GO(insert_head(from, table, rows, &insert, err));
+    RV_GO(rv_bulk_begin(to, (const char *)insert.ptr, from->backend->columns(rows), &bulk, err));
+    RV_GO(copy_rows(from, rows, &bulk, err));
 done:
     from->backend->rows_end(rows);
+    rv_bulk_end(&bulk);
     rv_buf_free(&select);
     rv_buf_free(&insert);
     return st;
 }
 
-static rv_status refuse_filled(rv_state *to, rv_error *err)
+static rv_status any_row(rv_state *s, void *ctx, bool *out, rv_error *err)
 {
-    for (size_t i = 0; i < TABLES; i++) {
+    (void)ctx;
+    *out = false;
+    for (size_t i = 0; i < TABLES && !*out; i++) {
         char sql[96];
         int64_t one;
-        bool found;
         (void)snprintf(sql, sizeof sql, "SELECT 1 FROM %s LIMIT 1", tables[i]);
-        RV_TRY(rv_st_int(to, sql, RV_NO_PARAMS, &one, &found, err));
-        if (found) {
-            (void)rv_fail(err, RV_E_STATE_URL, "the state at '%s' is not empty", to->location);
-            rv_hint(err, "copy into a new place");
-            return RV_E_STATE_URL;
-        }
+        RV_TRY(rv_st_int(s, sql, RV_NO_PARAMS, &one, out, err));
     }
     return RV_OK;
 }
 
-/* Runs in the target's transaction, inside a read transaction of the source. */
+static rv_status refuse_filled(rv_state *to, void *ctx, rv_error *err)
+{
+    bool found;
+    RV_TRY(any_row(to, ctx, &found, err));
+    if (!found)
+        return RV_OK;
+    (void)rv_fail(err, RV_E_STATE_URL, "the state at '%s' is not empty",
+                  to->backend->place(to->db));
+    rv_hint(err, "copy into a new place");
+    return RV_E_STATE_URL;
+}
+
+/* Runs in the target's transaction, while nobody else writes to the source. */
 static rv_status fill_body(rv_state *to, void *ctx, rv_error *err)
 {
     copy_ctx *c = ctx;
-    RV_TRY(refuse_filled(to, err));
+    RV_TRY(refuse_filled(to, NULL, err));
     for (size_t i = 0; i < TABLES; i++)
         RV_TRY(copy_table(c->from, to, tables[i], err));
+    for (size_t i = 0; i < sizeof numbered / sizeof numbered[0]; i++)
+        RV_TRY(to->backend->ids(to->db, numbered[i], err));
     return RV_OK;
-}
-
-static rv_status filled(rv_state *to, void *ctx, bool *out, rv_error *err)
-{
-    (void)ctx;
-    int64_t one;
-    return rv_st_int(to, "SELECT 1 FROM run_status LIMIT 1", RV_NO_PARAMS, &one, out, err);
 }
 
 static rv_status copy_body(rv_state *s, void *ctx, rv_error *err)
 {
     copy_ctx c = {.from = s};
-    rv_tx tx = {.name = "copy", .body = fill_body, .settled = filled, .ctx = &c};
+    rv_tx tx = {.name = "copy", .body = fill_body, .settled = any_row, .ctx = &c, .alone = true};
+    bool found;
     RV_TRY(rv_st_no_live_lease(s, NULL, err));
-    return rv_state_write(ctx, &tx, err);
+    RV_TRY(any_row(s, NULL, &found, err));
+    if (!found)
+        return RV_OK;
+    rv_status st = rv_state_write(ctx, &tx, err);
+    if (st != RV_OK && err)
+        err->retry = RV_RETRY_P; /* the target was tried often enough */
+    return st;
 }
 
 static rv_status same_place(rv_state *s, const char *url, const char *config_dir, rv_error *err)
@@ -123,6 +135,15 @@ static rv_status same_place(rv_state *s, const char *url, const char *config_dir
     return RV_OK;
 }
 
+/* The target is looked at first: were it the source under another URL, its own lock would be in
+ * the way of everything later. */
+static rv_status copy_into(rv_state *s, rv_state *to, rv_error *err)
+{
+    rv_tx tx = {.name = "copy-from", .body = copy_body, .ctx = to, .alone = true};
+    RV_TRY(rv_state_read(to, refuse_filled, NULL, err));
+    return rv_state_write(s, &tx, err);
+}
+
 rv_status rv_state_copy(rv_state *s, const rv_env *env, const char *to_url, const char *config_dir,
                         rv_error *err)
 {
@@ -130,7 +151,7 @@ rv_status rv_state_copy(rv_state *s, const rv_env *env, const char *to_url, cons
     rv_state_opts opts = {.url = to_url, .config_dir = config_dir, .project = s->project};
     RV_TRY(same_place(s, to_url, config_dir, err));
     RV_TRY(rv_state_open(env, &opts, &to, err));
-    rv_status st = rv_state_read(s, copy_body, to, err);
+    rv_status st = copy_into(s, to, err);
     rv_state_close(to);
     return st;
 }

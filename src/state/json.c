@@ -173,7 +173,7 @@ rv_status rv_state_json(rv_state *s, rv_state_view view, const char *export_name
                              rv_val_int(last && last < INT64_MAX ? (int64_t)last : INT64_MAX)};
     list_ctx c = {view_sql(view), params, 4, out};
     pthread_mutex_lock(&s->lock);
-    rv_status st = s->backend->begin(s->db, false, err);
+    rv_status st = s->backend->begin(s->db, RV_TX_READ, err);
     if (st == RV_OK) {
         st = c.sql ? put_list(s, &c, err) : put_chunks(s, export_name, out, err);
         s->backend->rollback(s->db);

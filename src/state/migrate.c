@@ -24,7 +24,8 @@ static rv_status read_version(rv_state *s, int64_t *out, rv_error *err)
     if (content == RV_DB_EMPTY)
         return RV_OK;
     if (content == RV_DB_FOREIGN)
-        return rv_fail(err, RV_E_STATE_FOREIGN, "'%s' belongs to another program", s->location);
+        return rv_fail(err, RV_E_STATE_FOREIGN, "'%s' belongs to another program",
+                       s->backend->place(s->db));
     return rv_st_int(s, "SELECT COALESCE(MAX(version), 0) FROM schema_version", RV_NO_PARAMS, out,
                      NULL, err);
 }
@@ -39,7 +40,7 @@ static rv_status newer(rv_state *s, int64_t version, rv_error *err)
 {
     (void)rv_fail(err, RV_E_STATE_NEWER,
                   "the state '%s' has schema version %lld, this program knows version %d",
-                  s->location, (long long)version, RV_STATE_SCHEMA_VERSION);
+                  s->backend->place(s->db), (long long)version, RV_STATE_SCHEMA_VERSION);
     rv_hint(err, "use the newer program, or set RIVET_STATE_URL to another place");
     return RV_E_STATE_NEWER;
 }
@@ -74,7 +75,7 @@ rv_status rv_state_migrate(rv_state *s, rv_error *err)
         RV_TRY(s->backend->backup(s->db, version, err));
     for (size_t i = 0; i < sizeof migrations / sizeof migrations[0]; i++) {
         migration m = migrations[i];
-        rv_tx tx = {.name = "migrate", .body = migrate_body, .ctx = &m};
+        rv_tx tx = {.name = "migrate", .body = migrate_body, .ctx = &m, .alone = true};
         if (m.version > version)
             RV_TRY(rv_st_write(s, &tx, err));
     }

@@ -25,8 +25,22 @@ static rv_status join(const char *dir, const char *name, char **out, rv_error *e
 static rv_status bad_url(rv_error *err, const char *what)
 {
     (void)rv_fail(err, RV_E_STATE_URL, "RIVET_STATE_URL %s", what);
-    rv_hint(err, "use sqlite:/absolute/path, or unset it to keep the state beside the config");
+    rv_hint(err,
+            "use sqlite:/absolute/path or postgres://..., or unset it to keep the state beside "
+            "the config");
     return RV_E_STATE_URL;
+}
+
+/* A URL of PostgreSQL, or libpq's keyword form: "host=db dbname=rivet". */
+static bool is_postgres(rv_str url)
+{
+    size_t word = 0;
+    if (rv_str_starts(url, RV_STR("postgres://")) || rv_str_starts(url, RV_STR("postgresql://")))
+        return true;
+    while (word < url.len &&
+           (url.ptr[word] == '_' || (url.ptr[word] >= 'a' && url.ptr[word] <= 'z')))
+        word++;
+    return word > 0 && word < url.len && url.ptr[word] == '=';
 }
 
 rv_status rv_state_locate(const char *url, const char *config_dir, const rv_backend **out_backend,
@@ -36,8 +50,11 @@ rv_status rv_state_locate(const char *url, const char *config_dir, const rv_back
     *out_backend = &rv_backend_sqlite;
     if (text.len == 0)
         return join(config_dir, FILE_NAME, out_path, err);
-    if (rv_str_starts(text, RV_STR("postgres://")) || rv_str_starts(text, RV_STR("postgresql://")))
-        return bad_url(err, "names PostgreSQL, which is not part of this build");
+    if (is_postgres(text)) {
+        *out_backend = &rv_backend_postgres;
+        *out_path = rv_strdup(url);
+        return *out_path ? RV_OK : rv_fail_memory(err);
+    }
     if (!rv_str_starts(text, RV_STR("sqlite:")))
         return bad_url(err, "has an unknown scheme (known: sqlite:, postgres:, postgresql:)");
     const char *path = url + strlen("sqlite:");
@@ -101,10 +118,13 @@ const char *rv_state_label(const rv_state *s)
     return s->label;
 }
 
+static rv_status now_body(rv_state *s, void *ctx, rv_error *err)
+{
+    int64_t *out = ctx;
+    return s->backend->now_us(s->db, out, err);
+}
+
 rv_status rv_state_now_us(rv_state *s, int64_t *out, rv_error *err)
 {
-    pthread_mutex_lock(&s->lock);
-    rv_status st = s->backend->now_us(s->db, out, err);
-    pthread_mutex_unlock(&s->lock);
-    return st;
+    return rv_state_read(s, now_body, out, err);
 }

@@ -223,22 +223,46 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+static rv_status name_taken(rv_state *s, const rv_run_row *run, bool *out, rv_error *err)
+{
+    int64_t one;
+    return rv_st_int(s,
+                     "SELECT 1 FROM run_status WHERE run_id = ? OR "
+                     "(project = ? AND export_name = ? AND stem = ?)",
+                     RV_PARAMS(rv_val_text(run->run_id), rv_val_text(s->project),
+                               rv_val_text(run->export_name), rv_val_text(run->stem)),
+                     &one, out, err);
+}
+
+/* The open row that was in the way can be closed by the time it is looked at: then once more. */
+static rv_status insert_or_find(rv_state *s, take_ctx *c, rv_run_rows *out_open, rv_error *err)
+{
+    for (;;) {
+        int64_t inserted;
+        bool taken;
+        RV_TRY(insert_run(s, c->run, &inserted, err));
+        c->take = RV_LEASE_TAKEN;
+        if (inserted == 1)
+            return RV_OK;
+        RV_TRY(find_open(s, c->run->export_name, c->arena, out_open, err));
+        c->take = RV_LEASE_HELD;
+        if (out_open->n)
+            return RV_OK;
+        RV_TRY(name_taken(s, c->run, &taken, err));
+        c->take = RV_LEASE_STEM_TAKEN;
+        if (taken)
+            return RV_OK;
+    }
+}
+
 /* Repeatable: a row that this very run inserted counts as taken. */
 static rv_status take_body(rv_state *s, void *ctx, rv_error *err)
 {
     take_ctx *c = ctx;
-    int64_t inserted;
     rv_run_rows open;
-    RV_TRY(insert_run(s, c->run, &inserted, err));
-    if (inserted == 1) {
-        c->take = RV_LEASE_TAKEN;
+    RV_TRY(insert_or_find(s, c, &open, err));
+    if (c->take != RV_LEASE_HELD)
         return RV_OK;
-    }
-    RV_TRY(find_open(s, c->run->export_name, c->arena, &open, err));
-    if (open.n == 0) {
-        c->take = RV_LEASE_STEM_TAKEN;
-        return RV_OK;
-    }
     c->open = open.rows[0];
     c->take = same_text(c->open.run_id, c->run->run_id) && c->run->owner_token &&
                       same_text(c->open.owner_token, c->run->owner_token) && c->open.epoch == 1
@@ -285,6 +309,9 @@ static rv_status adoptable(rv_state *s, const adopt_ctx *c, rv_arena *arena, rv_
 {
     rv_lease l = {c->run_id, NULL, c->seen_epoch};
     rv_run_rows run, open;
+    /* locked first, so that what is read next stays true */
+    RV_TRY(rv_st_run(s, "UPDATE run_status SET epoch = epoch WHERE run_id = ? AND project = ?",
+                     RV_PARAMS(rv_val_text(c->run_id), rv_val_text(s->project)), NULL, err));
     RV_TRY(get_run(s, c->run_id, arena, &run, err));
     if (run.n == 0 || run.rows[0].epoch != c->seen_epoch)
         return lost(&l, err);
@@ -306,19 +333,22 @@ static rv_status adopt_row(rv_state *s, const adopt_ctx *c, rv_error *err)
 {
     char now[RV_RFC3339_SIZE];
     const rv_process_id *p = c->process;
+    int64_t touched;
     RV_TRY(rv_st_now(s, now, err));
-    return rv_st_run(s,
-                     "UPDATE run_status SET epoch = epoch + 1, "
-                     "status = CASE WHEN status = 'unpublished' THEN status ELSE 'running' END, "
-                     "host = ?, boot_id = ?, pid_ns = ?, pid = ?, pid_start = ?, heartbeat_at = ?, "
-                     "aggregate_id = COALESCE(?, aggregate_id), finished_at = NULL "
-                     "WHERE run_id = ? AND project = ? AND epoch = ?",
-                     RV_PARAMS(rv_val_text(p->host), rv_val_text(p->boot_id),
-                               rv_val_text(p->pid_ns), rv_val_int(p->pid), rv_val_int(p->pid_start),
-                               rv_val_text(now), rv_val_text(c->aggregate_id),
-                               rv_val_text(c->run_id), rv_val_text(s->project),
-                               rv_val_int(c->seen_epoch)),
-                     NULL, err);
+    RV_TRY(
+        rv_st_run(s,
+                  "UPDATE run_status SET epoch = epoch + 1, "
+                  "status = CASE WHEN status = 'unpublished' THEN status ELSE 'running' END, "
+                  "host = ?, boot_id = ?, pid_ns = ?, pid = ?, pid_start = ?, heartbeat_at = ?, "
+                  "aggregate_id = COALESCE(?, aggregate_id), finished_at = NULL "
+                  "WHERE run_id = ? AND project = ? AND epoch = ?",
+                  RV_PARAMS(rv_val_text(p->host), rv_val_text(p->boot_id), rv_val_text(p->pid_ns),
+                            rv_val_int(p->pid), rv_val_int(p->pid_start), rv_val_text(now),
+                            rv_val_text(c->aggregate_id), rv_val_text(c->run_id),
+                            rv_val_text(s->project), rv_val_int(c->seen_epoch)),
+                  &touched, err));
+    rv_lease l = {c->run_id, NULL, c->seen_epoch};
+    return touched == 1 ? RV_OK : lost(&l, err);
 }
 
 static rv_status adopt_body(rv_state *s, void *ctx, rv_error *err)

@@ -33,6 +33,7 @@ typedef struct rv_tx {
     /* After a COMMIT without an answer: did it happen? NULL: the body may simply run again. */
     rv_status (*settled)(rv_state *s, void *ctx, bool *out, rv_error *err);
     void *ctx;
+    bool alone; /* no other writer meanwhile: what is read stays true until the end */
 } rv_tx;
 rv_status rv_state_write(rv_state *s, const rv_tx *tx, rv_error *err) RV_MUST_USE;
 rv_status rv_state_read(rv_state *s, rv_status (*body)(rv_state *s, void *ctx, rv_error *err),
@@ -119,6 +120,23 @@ rv_status rv_st_now(rv_state *s, char out[RV_RFC3339_SIZE], rv_error *err) RV_MU
 rv_status rv_st_redact(rv_state *s, const char *text, rv_buf *buf, const char **out,
                        rv_error *err) RV_MUST_USE;
 
+/* ---- many rows (bulk.c) ---- */
+
+/* INSERTs of many rows in few statements. Values are copied by add. */
+typedef struct rv_bulk {
+    rv_state *s;
+    const char *head; /* "INSERT INTO t (a, b) VALUES ", borrowed */
+    size_t columns, rows, room;
+    rv_val *values;
+    rv_arena texts;
+    rv_buf sql;
+} rv_bulk;
+rv_status rv_bulk_begin(rv_state *s, const char *head, size_t columns, rv_bulk *out,
+                        rv_error *err) RV_MUST_USE;
+rv_status rv_bulk_add(rv_bulk *b, const rv_val *row, rv_error *err) RV_MUST_USE;
+rv_status rv_bulk_flush(rv_bulk *b, rv_error *err) RV_MUST_USE;
+void rv_bulk_end(rv_bulk *b); /* also of a zeroed one */
+
 /* ---- lease (run.c) ---- */
 
 /* Locks the run's row for this transaction: RV_E_STATE_LEASE_LOST unless it is open with this
@@ -134,7 +152,8 @@ typedef struct rv_leased {
 } rv_leased;
 rv_status rv_state_leased(rv_state *s, const rv_leased *w, int64_t *out_affected,
                           rv_error *err) RV_MUST_USE;
-/* RV_E_STATE_LEASE when an open run of the export (NULL: of any, in every project) is not dead. */
+/* RV_E_STATE_LEASE when an open run of the export (NULL: of any, in every project) is not dead.
+ * Holds until the end of a transaction that is alone. */
 rv_status rv_st_no_live_lease(rv_state *s, const char *export_name, rv_error *err) RV_MUST_USE;
 
 /* ---- units (unit.c) ---- */
@@ -155,7 +174,8 @@ rv_status rv_state_migrate(rv_state *s, rv_error *err) RV_MUST_USE;
 
 /* ---- open (open.c) ---- */
 
-/* Where a URL or the config's directory points; *out_path is the caller's (rv_free). */
+/* Where a URL or the config's directory points: a path, or the URL as given, which may hold a
+ * password. *out_path is the caller's (rv_free). */
 rv_status rv_state_locate(const char *url, const char *config_dir, const rv_backend **out_backend,
                           char **out_path, rv_error *err) RV_MUST_USE;
 

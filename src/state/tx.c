@@ -28,7 +28,7 @@ static void kill_point(const rv_tx *tx, const char *suffix)
 /* *out_unknown: COMMIT gave no clear answer. */
 static rv_status attempt(rv_state *s, const rv_tx *tx, bool *out_unknown, rv_error *err)
 {
-    RV_TRY(s->backend->begin(s->db, true, err));
+    RV_TRY(s->backend->begin(s->db, tx->alone ? RV_TX_ALONE : RV_TX_WRITE, err));
     rv_status st = tx->body(s, tx->ctx, err);
     if (st == RV_OK) {
         kill_point(tx, "-before");
@@ -94,7 +94,7 @@ rv_status rv_state_write(rv_state *s, const rv_tx *tx, rv_error *err)
 static rv_status attempt_read(rv_state *s, rv_status (*body)(rv_state *, void *, rv_error *),
                               void *ctx, rv_error *err)
 {
-    RV_TRY(s->backend->begin(s->db, false, err));
+    RV_TRY(s->backend->begin(s->db, RV_TX_READ, err));
     rv_status st = body(s, ctx, err);
     s->backend->rollback(s->db);
     return st;

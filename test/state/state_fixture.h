@@ -1,8 +1,12 @@
-/* state/state_fixture.h: a state in a directory of its own, with a clock the test moves. */
+/* state/state_fixture.h: a state of its own for each test, with a clock the test moves: a file in
+ * a directory, or, when RV_TEST_STATE=postgres, a schema in a database that this process makes on
+ * the server of RIVET_TEST_PG_URL and drops again. The same tests run over both. */
 #ifndef RV_TEST_STATE_FIXTURE_H
 #define RV_TEST_STATE_FIXTURE_H
 
 #include <dirent.h>
+#include <libpq-fe.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +19,7 @@
 typedef struct fixture {
     char dir[64];
     char db[96];
+    const char *url; /* NULL: SQLite in `dir` */
     int64_t now_us;
     rv_env env;
     rv_state *s;
@@ -30,8 +35,102 @@ static inline int64_t fx_now(void *ctx)
 static inline const char *fx_getenv(void *ctx, const char *name)
 {
     (void)ctx;
-    return strcmp(name, "RIVET_STATE_BUSY_MS") == 0 ? "20" : NULL;
+    if (strcmp(name, "RIVET_STATE_BUSY_MS") == 0)
+        return "20";
+    if (strcmp(name, "RIVET_STATE_PATIENCE_MS") == 0)
+        return "1000";
+    return strcmp(name, "RIVET_STATE_CLOCK") == 0 ? "host" : NULL;
 }
+
+/* ---- the server ---- */
+
+/* Connection text of this process's database; "" with SQLite. */
+static char fx_url[1024];
+
+static inline bool fx_on_server(void)
+{
+    return fx_url[0] != '\0';
+}
+
+static inline bool fx_server_do(const char *conninfo, const char *sql)
+{
+    PGconn *c = PQconnectdb(conninfo);
+    PGresult *r = PQexec(c, "SET client_min_messages TO error");
+    PQclear(r);
+    r = PQexec(c, sql);
+    bool ok = PQresultStatus(r) == PGRES_COMMAND_OK || PQresultStatus(r) == PGRES_TUPLES_OK;
+    if (!ok)
+        fprintf(stderr, "%s: %s", sql, PQerrorMessage(c));
+    PQclear(r);
+    PQfinish(c);
+    return ok;
+}
+
+/* Statements on the test's own state, as anybody could run them. */
+static inline bool fx_do(const fixture *f, const char *sql)
+{
+    if (fx_on_server()) {
+        char text[2048];
+        snprintf(text, sizeof text, "SET search_path TO rivet; %s", sql);
+        return fx_server_do(f->url, text);
+    }
+    sqlite3 *db = NULL;
+    bool ok = sqlite3_open(f->db, &db) == SQLITE_OK &&
+              sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
+    sqlite3_close(db);
+    return ok;
+}
+
+/* The given server's options as keywords, with another database. */
+static inline bool fx_conninfo(const char *url, const char *database, char *out, size_t size)
+{
+    char *problem = NULL;
+    size_t len = 0;
+    PQconninfoOption *all = PQconninfoParse(url, &problem);
+    PQfreemem(problem);
+    for (PQconninfoOption *o = all; o && o->keyword && len < size; o++)
+        if (o->val && strcmp(o->keyword, "dbname") != 0)
+            len += (size_t)snprintf(out + len, size - len, "%s='%s' ", o->keyword, o->val);
+    if (len < size)
+        len += (size_t)snprintf(out + len, size - len, "dbname='%s'", database);
+    PQconninfoFree(all);
+    return all && len < size;
+}
+
+static inline int fx_main(const rvtest_case *cases, size_t count, int argc, char **argv)
+{
+    const char *kind = getenv("RV_TEST_STATE"), *server = getenv("RIVET_TEST_PG_URL");
+    char name[64], sql[128];
+    if (!kind || strcmp(kind, "postgres") != 0)
+        return rvtest_main(cases, count, argc, argv);
+    if (!server || !server[0]) {
+        printf("SKIP all: RIVET_TEST_PG_URL names no PostgreSQL server\n"
+               "0 passed, 0 failed, 1 skipped\n");
+        return 0;
+    }
+    snprintf(name, sizeof name, "rivet_state_test_%d", (int)getpid());
+    snprintf(sql, sizeof sql, "CREATE DATABASE %s ENCODING 'UTF8' TEMPLATE template0", name);
+    if (!fx_server_do(server, sql) || !fx_conninfo(server, name, fx_url, sizeof fx_url))
+        return 1;
+    int code = rvtest_main(cases, count, argc, argv);
+    snprintf(sql, sizeof sql, "DROP DATABASE %s", name);
+    return fx_server_do(server, sql) ? code : 1;
+}
+
+#define FX_TEST_MAIN(...)                                                                          \
+    int main(int argc, char **argv)                                                                \
+    {                                                                                              \
+        static const rvtest_case cases[] = {__VA_ARGS__};                                          \
+        return fx_main(cases, sizeof cases / sizeof cases[0], argc, argv);                         \
+    }
+#define FX_FILES_ONLY                                                                              \
+    if (fx_on_server())                                                                            \
+    SKIP("about files")
+#define FX_SERVER_ONLY                                                                             \
+    if (!fx_on_server())                                                                           \
+    SKIP("about a server; RV_TEST_STATE=postgres")
+
+/* ---- a state ---- */
 
 static inline bool fx_begin(fixture *f)
 {
@@ -43,12 +142,15 @@ static inline bool fx_begin(fixture *f)
     f->env.now_us = fx_now;
     f->env.now_ctx = &f->now_us;
     f->env.getenv = fx_getenv;
-    return true;
+    if (!fx_on_server())
+        return true;
+    f->url = fx_url;
+    return fx_server_do(fx_url, "DROP SCHEMA IF EXISTS rivet CASCADE");
 }
 
 static inline rv_status fx_open_as(fixture *f, const char *project, rv_state **out)
 {
-    rv_state_opts opts = {.config_dir = f->dir, .project = project};
+    rv_state_opts opts = {.url = f->url, .config_dir = f->dir, .project = project};
     return rv_state_open(&f->env, &opts, out, &f->err);
 }
 

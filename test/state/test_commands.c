@@ -1,5 +1,3 @@
-#include <sqlite3.h>
-
 #include "state_fixture.h"
 
 static void with_position(fixture *f, const char *name, const char *run_id)
@@ -292,16 +290,16 @@ RV_TEST(json_views)
     fx_end(&f);
 }
 
+/* From this test's state into a file, and from there into a second one. */
 RV_TEST(copy)
 {
     fixture f;
-    char url[192], path[160];
+    char url[192];
     rv_buf before = RV_BUF_INIT, after = RV_BUF_INIT;
     REQUIRE(fx_start(&f));
     with_position(&f, "a", "a_1");
     rv_lease l = {"a_1", "a", 1};
-    snprintf(path, sizeof path, "%s/copy.db", f.dir);
-    snprintf(url, sizeof url, "sqlite:%s", path);
+    snprintf(url, sizeof url, "sqlite:%s/copy.db", f.dir);
     CHECK_EQ(rv_state_copy(f.s, &f.env, url, f.dir, &f.err), RV_E_STATE_LEASE);
     CHECK_EQ(rv_state_run_close(f.s, &l, "success", &f.err), RV_OK);
     rv_state *other = NULL;
@@ -310,7 +308,8 @@ RV_TEST(copy)
     rv_state_close(other);
     CHECK_EQ(rv_state_copy(f.s, &f.env, url, f.dir, &f.err), RV_OK);
     CHECK_EQ(rv_state_copy(f.s, &f.env, url, f.dir, &f.err), RV_E_STATE_URL); /* not empty */
-    CHECK_EQ(rv_state_copy(f.s, &f.env, "", f.dir, &f.err), RV_E_STATE_URL);  /* itself */
+    const char *itself = f.url ? f.url : "";
+    CHECK_EQ(rv_state_copy(f.s, &f.env, itself, f.dir, &f.err), RV_E_STATE_URL);
     json_of(&f, RV_VIEW_RUNS, NULL, &before);
     rv_state *first = f.s;
     rv_state_opts opts = {.url = url, .config_dir = f.dir, .project = ""};
@@ -329,6 +328,57 @@ RV_TEST(copy)
     fx_end(&f);
 }
 
-RV_TEST_MAIN(RV_CASE(reset), RV_CASE(set_cursor), RV_CASE(accept),
+/* Every listing of a state, one behind the other. */
+static void everything(fixture *f, rv_buf *out)
+{
+    rv_buf one = RV_BUF_INIT;
+    rv_buf_clear(out);
+    for (int v = RV_VIEW_POSITIONS; v <= RV_VIEW_CHUNKS; v++) {
+        json_of(f, (rv_state_view)v, v == RV_VIEW_CHUNKS ? "a" : NULL, &one);
+        CHECK_EQ(rv_buf_add(out, one.ptr, one.len, NULL), RV_OK);
+    }
+    rv_buf_free(&one);
+}
+
+/* From a file into this test's state: nothing changes, and ids go on behind the copied ones. */
+RV_TEST(copy_back)
+{
+    fixture f;
+    rv_buf before = RV_BUF_INIT, after = RV_BUF_INIT;
+    enum { TASKS = 700 };
+    static rv_task_row tasks[TASKS];
+    rv_task_rows rows = {tasks, TASKS};
+    char url[192];
+    REQUIRE(fx_begin(&f));
+    snprintf(url, sizeof url, "sqlite:%s/origin.db", f.dir);
+    rv_state_opts origin = {.url = url, .config_dir = f.dir, .project = ""};
+    REQUIRE(rv_state_open(&f.env, &origin, &f.s, &f.err) == RV_OK);
+    history(&f, "a", "a_1", "success", true);
+    with_position(&f, "a", "a_2");
+    rv_lease l = {"a_2", "a", 1};
+    rv_checkpoint_row c = {.plan_hash = "h", .strategy = "s", .max_attempts = 3};
+    for (int64_t i = 0; i < TASKS; i++)
+        tasks[i] = (rv_task_row){.chunk_index = i, .kind = "range", .start_key = "'?\\ é"};
+    CHECK_EQ(rv_state_checkpoint_begin(f.s, &l, &c, &rows, NULL, &f.err), RV_OK);
+    CHECK_EQ(rv_state_run_close(f.s, &l, "failed", &f.err), RV_OK);
+    everything(&f, &before);
+    rv_state_opts opts = {.config_dir = f.dir, .project = ""};
+    const char *target = f.url ? f.url : "sqlite:target.db";
+    CHECK_EQ(rv_state_copy(f.s, &f.env, target, f.dir, &f.err), RV_OK);
+    rv_state_close(f.s);
+    f.s = NULL;
+    opts.url = target;
+    REQUIRE(rv_state_open(&f.env, &opts, &f.s, &f.err) == RV_OK);
+    everything(&f, &after);
+    CHECK_MEM(after.ptr, after.len, before.ptr, before.len);
+    history(&f, "b", "b_1", "success", true);
+    json_of(&f, RV_VIEW_FILES, "b", &after);
+    CHECK(holds(&after, "\"id\":2,"));
+    rv_buf_free(&before);
+    rv_buf_free(&after);
+    fx_end(&f);
+}
+
+FX_TEST_MAIN(RV_CASE(reset), RV_CASE(set_cursor), RV_CASE(accept),
              RV_CASE(prune_spares_what_matters), RV_CASE(metrics_and_journals), RV_CASE(aggregates),
-             RV_CASE(json_views), RV_CASE(copy))
+             RV_CASE(json_views), RV_CASE(copy), RV_CASE(copy_back))

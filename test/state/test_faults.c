@@ -1,5 +1,3 @@
-#include <sqlite3.h>
-
 #include "base/fault.h"
 #include "state_fixture.h"
 
@@ -283,6 +281,7 @@ static bool one_failure(long n, bool memory, bool sticky)
 /* A file system that fails once is survived by trying again. */
 RV_TEST(one_failed_write)
 {
+    FX_FILES_ONLY;
     REQUIRE(shim());
     long n = 1;
     while (n < 3000 && one_failure(n, false, false))
@@ -293,6 +292,7 @@ RV_TEST(one_failed_write)
 /* One that fails from then on ends the run without a half-written state. */
 RV_TEST(failed_for_good)
 {
+    FX_FILES_ONLY;
     REQUIRE(shim());
     for (long n = 1; n < 250 && one_failure(n, false, true); n += 61)
         ;
@@ -309,7 +309,7 @@ RV_TEST(one_failed_allocation)
     CHECK(n > 100 && n < 100000);
 }
 
-RV_TEST_MAIN(RV_CASE(one_failed_write), RV_CASE(failed_for_good), RV_CASE(one_failed_allocation))
+FX_TEST_MAIN(RV_CASE(one_failed_write), RV_CASE(failed_for_good), RV_CASE(one_failed_allocation))
 
 #else
 

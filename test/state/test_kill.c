@@ -12,6 +12,7 @@ static int live_and_die(const char *dir)
 {
     fixture f = {.now_us = INT64_C(1777708800000000)};
     snprintf(f.dir, sizeof f.dir, "%s", dir);
+    f.url = getenv("RV_TEST_STATE_URL");
     f.env.now_us = fx_now;
     f.env.now_ctx = &f.now_us;
     if (fx_open_as(&f, "", &f.s) != RV_OK)
@@ -77,6 +78,8 @@ static void killed_at(const char *point, stage want)
     if (pid == 0) {
         setenv("RIVET_KILL_AT", point, 1);
         setenv("RV_TEST_STATE_DIR", f.dir, 1);
+        if (f.url)
+            setenv("RV_TEST_STATE_URL", f.url, 1);
         execl(self, self, (char *)NULL);
         _exit(9);
     }
@@ -126,6 +129,7 @@ static bool locked(const fixture *f)
 
 RV_TEST(a_second_handle_leaves_the_locks)
 {
+    FX_FILES_ONLY;
     fixture f;
     rv_state *second = NULL;
     REQUIRE(fx_start(&f));
@@ -139,6 +143,7 @@ RV_TEST(a_second_handle_leaves_the_locks)
 
 RV_TEST(backup_beside)
 {
+    FX_FILES_ONLY;
     fixture f;
     rv_db *db = NULL;
     rv_state *copy = NULL;
@@ -176,5 +181,5 @@ int main(int argc, char **argv)
         RV_CASE(a_second_handle_leaves_the_locks),
         RV_CASE(backup_beside),
     };
-    return rvtest_main(cases, sizeof cases / sizeof cases[0], argc, argv);
+    return fx_main(cases, sizeof cases / sizeof cases[0], argc, argv);
 }

@@ -318,7 +318,7 @@ static void *race(void *ctx)
     rv_state *s = NULL;
     rv_error err;
     rv_arena arena = RV_ARENA_INIT;
-    rv_state_opts opts = {.config_dir = r->f->dir, .project = ""};
+    rv_state_opts opts = {.url = r->f->url, .config_dir = r->f->dir, .project = ""};
     rv_env env = r->f->env;
     env.getenv = NULL;
     r->failed = rv_state_open(&env, &opts, &s, &err) != RV_OK;
@@ -373,7 +373,7 @@ static void *race_adopt(void *ctx)
     rv_error err;
     int64_t epoch;
     rv_process_id self;
-    rv_state_opts opts = {.config_dir = r->f->dir, .project = ""};
+    rv_state_opts opts = {.url = r->f->url, .config_dir = r->f->dir, .project = ""};
     rv_env env = r->f->env;
     env.getenv = NULL;
     rv_process_self(&self);
@@ -467,7 +467,7 @@ RV_TEST(one_handle_many_threads)
     fx_end(&f);
 }
 
-RV_TEST_MAIN(RV_CASE(take_hold_stem), RV_CASE(projects_are_apart), RV_CASE(adopt_open),
+FX_TEST_MAIN(RV_CASE(take_hold_stem), RV_CASE(projects_are_apart), RV_CASE(adopt_open),
              RV_CASE(adopt_closed), RV_CASE(dead_rules), RV_CASE(no_write_without_the_lease),
              RV_CASE(facts_and_stem), RV_CASE(lists_of_runs), RV_CASE(one_holder_at_a_time),
              RV_CASE(one_successor), RV_CASE(one_handle_many_threads))

@@ -1,5 +1,3 @@
-#include <sqlite3.h>
-
 #include "base/clock.h"
 #include "state_fixture.h"
 
@@ -448,7 +446,7 @@ RV_TEST(a_hundred_thousand_tasks)
     fx_end(&f);
 }
 
-RV_TEST_MAIN(RV_CASE(parts), RV_CASE(parts_of_an_older_run), RV_CASE(single_unit_ends_with_its_run),
+FX_TEST_MAIN(RV_CASE(parts), RV_CASE(parts_of_an_older_run), RV_CASE(single_unit_ends_with_its_run),
              RV_CASE(position_and_shapes_move), RV_CASE(nothing_commits_half_done),
              RV_CASE(unsealing_forgets_the_reading), RV_CASE(tasks), RV_CASE(chunk_redo_and_end),
              RV_CASE(a_dropped_checkpoint_stops_its_run), RV_CASE(ranges_and_their_redo),

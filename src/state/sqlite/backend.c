@@ -210,6 +210,11 @@ static rv_status db_content(rv_db *db, rv_db_content *out, rv_error *err)
     return rc == SQLITE_OK ? RV_OK : fail(db, rc, "cannot read the state database", err);
 }
 
+static const char *db_place(const rv_db *db)
+{
+    return db->path;
+}
+
 static rv_status copy_to(rv_db *db, sqlite3 *to, const char *name, rv_error *err)
 {
     sqlite3_backup *backup = sqlite3_backup_init(to, "main", db->conn, "main");
@@ -362,9 +367,10 @@ static int64_t db_affected(const rv_db *db)
     return sqlite3_changes64(db->conn);
 }
 
-static rv_status db_begin(rv_db *db, bool write, rv_error *err)
+/* SQLite has one writer at a time. */
+static rv_status db_begin(rv_db *db, rv_tx_mode mode, rv_error *err)
 {
-    return db_exec(db, write ? "BEGIN IMMEDIATE" : "BEGIN", err);
+    return db_exec(db, mode == RV_TX_READ ? "BEGIN" : "BEGIN IMMEDIATE", err);
 }
 
 static rv_status db_commit(rv_db *db, rv_error *err)
@@ -385,11 +391,21 @@ static rv_status db_now_us(rv_db *db, int64_t *out, rv_error *err)
     return RV_OK;
 }
 
+/* AUTOINCREMENT follows the largest id by itself. */
+static rv_status db_ids(rv_db *db, const char *table, rv_error *err)
+{
+    (void)db;
+    (void)table;
+    (void)err;
+    return RV_OK;
+}
+
 const rv_backend rv_backend_sqlite = {
     .name = "sqlite",
     .open = db_open,
     .close = db_close,
     .content = db_content,
+    .place = db_place,
     .backup = db_backup,
     .exec = db_exec,
     .query = db_query,
@@ -403,4 +419,5 @@ const rv_backend rv_backend_sqlite = {
     .commit = db_commit,
     .rollback = db_rollback,
     .now_us = db_now_us,
+    .ids = db_ids,
 };
