@@ -40,18 +40,24 @@ static rv_status finish(rv_pg *c, const char *what, rv_error *err)
 }
 
 /* Reads first and waits only when that gave nothing: a full socket costs one call. */
-static rv_status more(rv_pg *c, const char *what, rv_error *err)
+static rv_status more(rv_pg *c, int64_t until_us, bool *out_late, const char *what, rv_error *err)
 {
-    if (rv_pg_wait(c, POLLIN, 0) == RV_PG_STOPPED) {
+    rv_pg_wake wake = rv_pg_wait(c, POLLIN, until_us);
+    if (wake == RV_PG_STOPPED) {
         rv_pg_send_cancel(c);
         return rv_pg_fail_stopped(c, what, err);
     }
+    *out_late = wake == RV_PG_PAST_DEADLINE;
+    if (*out_late)
+        return RV_OK;
     return PQconsumeInput(c->conn) ? RV_OK : rv_pg_fail(c, NULL, what, err);
 }
 
-rv_status rv_pg_copy_next(rv_pg *c, const char **out, size_t *out_n, rv_error *err)
+rv_status rv_pg_copy_next_until(rv_pg *c, int64_t until_us, const char **out, size_t *out_n,
+                                bool *out_late, rv_error *err)
 {
     const char *what = "reading rows";
+    bool late = false;
     drop_row(c);
     if (!c->copying)
         return rv_fail(err, RV_E_INTERNAL, "no COPY is under way");
@@ -64,6 +70,7 @@ rv_status rv_pg_copy_next(rv_pg *c, const char **out, size_t *out_n, rv_error *e
         if (n > 0) {
             *out = c->row;
             *out_n = (size_t)n;
+            *out_late = false;
             return RV_OK;
         }
         if (n == -2)
@@ -72,10 +79,21 @@ rv_status rv_pg_copy_next(rv_pg *c, const char **out, size_t *out_n, rv_error *e
             RV_TRY(finish(c, what, err));
             *out = NULL;
             *out_n = 0;
+            *out_late = false;
             return RV_OK;
         }
-        RV_TRY(more(c, what, err));
+        RV_TRY(more(c, until_us, &late, what, err));
+        if (late) {
+            *out_late = true;
+            return RV_OK;
+        }
     }
+}
+
+rv_status rv_pg_copy_next(rv_pg *c, const char **out, size_t *out_n, rv_error *err)
+{
+    bool late = false;
+    return rv_pg_copy_next_until(c, 0, out, out_n, &late, err);
 }
 
 rv_status rv_pg_copy_cut(rv_pg *c, rv_error *err)

@@ -92,6 +92,10 @@ rv_status rv_pg_copy_begin(rv_pg *c, const char *sql, const char *what, rv_error
 /* The next CopyData message: *out_n bytes at *out, valid until the next call; *out NULL at the end,
  * after which the command's result has been read. Waits in poll(), never past cancel. */
 rv_status rv_pg_copy_next(rv_pg *c, const char **out, size_t *out_n, rv_error *err) RV_MUST_USE;
+/* As rv_pg_copy_next; when nothing has come by `until_us` (monotonic; 0: waits on), *out_late is
+ * true, out and out_n are as before and the COPY goes on. */
+rv_status rv_pg_copy_next_until(rv_pg *c, int64_t until_us, const char **out, size_t *out_n,
+                                bool *out_late, rv_error *err) RV_MUST_USE;
 /* Ends a COPY early: cancels it, drains what is under way, confirms with a barrier query that the
  * cancel has landed. RV_OK when none is under way. A failure: the connection must be closed. Inside
  * a transaction block the cut aborts it: have a savepoint. */
