@@ -8,6 +8,7 @@
 #include "engine/drift.h"
 #include "engine/manifest.h"
 #include "engine/publish.h"
+#include "engine/quality.h"
 #include "engine/report.h"
 #include "engine/run.h"
 
@@ -99,7 +100,7 @@ static rv_status build_success_manifest(rv_job *job, const rv_executed *e, const
         .cursor_type = e->position.cursor_type,
         .cursor_low = cursor_low,
         .cursor_high = job->mode == RV_INCREMENTAL ? e->position.last_cursor_value : NULL,
-        .source_row_count = -1,
+        .source_row_count = job->report ? job->report->source_count : -1,
         .parts = &parts,
         .sums = sums,
         .uploaded_counts = e->single};
@@ -112,7 +113,7 @@ static rv_status final_transaction(rv_job *job, const rv_executed *e, const char
     rv_status st;
     rv_sums sums = {0};
     rv_position_row position = {0};
-    bool store_position = false;
+    bool store_position = false, drifted = false;
     const char *low = NULL;
     char fingerprint[22];
     rv_unit_done done = {
@@ -123,7 +124,8 @@ static rv_status final_transaction(rv_job *job, const rv_executed *e, const char
                       .verified = job->validate};
     RV_GO(rv_sums_init(&sums, job->schema.n_columns, err));
     RV_GO(add_units(job, &sums, false, err));
-    RV_GO(rv_drift_shapes(job, &sums, &job->degraded, err));
+    RV_GO(rv_drift_shapes(job, &sums, &drifted, err));
+    job->degraded = job->degraded || drifted;
     RV_GO(new_position(job, e, &position, &store_position, err));
     if (job->report)
         low = job->report->cursor_low;
@@ -146,6 +148,20 @@ static rv_status final_transaction(rv_job *job, const rv_executed *e, const char
     *out_manifest = f.manifest_json;
 done:
     rv_sums_free(&sums);
+    return st;
+}
+
+rv_status rv_run_gates(rv_job *job, rv_error *err)
+{
+    rv_sums total = {0};
+    rv_status st;
+    if (!job->quality)
+        return RV_OK;
+    RV_GO(rv_sums_init(&total, job->schema.n_columns, err));
+    RV_GO(add_units(job, &total, false, err));
+    RV_GO(rv_quality_judge(job, &total, err));
+done:
+    rv_sums_free(&total);
     return st;
 }
 
@@ -223,6 +239,20 @@ done:
     return st;
 }
 
+/* A failed check of the only unit, and every failed quality gate: the next run reads anew. */
+static rv_status leave_nothing_to_resume(rv_job *job, const rv_error *cause, rv_error *err)
+{
+    int64_t dropped;
+    bool gate = cause->code == RV_E_QUALITY;
+    if (gate && job->checkpoint) {
+        RV_TRY(rv_state_checkpoint_drop(job->state, job->x->name, true, true, &dropped, err));
+        job->checkpoint = false;
+    }
+    if (rv_code(cause->code)->class_ != RV_CLASS_DATA || job->checkpoint)
+        return RV_OK;
+    return rv_state_unit_unseal(job->state, &job->lease, "0", err);
+}
+
 void rv_run_fail(rv_job *job, const rv_error *cause, bool unpublished)
 {
     rv_error err = {0};
@@ -235,10 +265,9 @@ void rv_run_fail(rv_job *job, const rv_error *cause, bool unpublished)
         write_failed_manifest(job, status, &err) != RV_OK)
         RV_LOG_WARN(job->env, "export '%s': the %s manifest was not written: %s", job->x->name,
                     status, err.text);
-    /* a failed check leaves nothing to resume: the next run reads anew */
-    if (rv_code(cause->code)->class_ == RV_CLASS_DATA && job->rel && !job->checkpoint &&
-        rv_state_unit_unseal(job->state, &job->lease, "0", &err) != RV_OK)
-        RV_LOG_WARN(job->env, "export '%s': its unit stays sealed: %s", job->x->name, err.text);
+    if (job->rel && leave_nothing_to_resume(job, cause, &err) != RV_OK)
+        RV_LOG_WARN(job->env, "export '%s': what failed its check may be resumed: %s", job->x->name,
+                    err.text);
     if (rv_state_run_close(job->state, &job->lease, status, &err) != RV_OK)
         RV_LOG_WARN(job->env, "export '%s': the run's row could not be closed: %s", job->x->name,
                     err.text);
@@ -266,7 +295,7 @@ static rv_status put_metric(rv_job *job, const rv_export_report *r, rv_error *er
                    .error_class = error_class(r),
                    .tuning_profile = r->tuning_profile,
                    .format = job->x->format,
-                   .mode = rv_mode_name(job->x->mode),
+                   .mode = r->mode,
                    .source_type = rv_engine_name(job->cfg->source.engine),
                    .destination_type = rv_dest_kind_name(job->x->dest.kind),
                    .skip_reason = r->skip_reason,
@@ -283,7 +312,7 @@ static rv_status put_metric(rv_job *job, const rv_export_report *r, rv_error *er
                    .bytes_written = r->bytes,
                    .bytes_read = r->bytes_read,
                    .retries = r->retries,
-                   .source_count = -1,
+                   .source_count = r->source_count,
                    .longest_chunk_ms = r->longest_statement_ms,
                    .pg_temp_bytes_delta = -1,
                    .validated = r->validated,

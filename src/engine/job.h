@@ -15,6 +15,9 @@
 #include "format/format.h"
 
 typedef struct rv_heartbeat rv_heartbeat;
+struct rv_quality;
+typedef struct rv_watch rv_watch;
+typedef struct rv_governor rv_governor;
 
 typedef struct rv_job {
     const rv_env *env;
@@ -30,6 +33,7 @@ typedef struct rv_job {
     const char *spool_name; /* of run id and owner token */
     const char *run_dir;    /* .rivet/runs/{run_id} beside the config */
     bool resumed;           /* this invocation continues an older run */
+    const char *repairs;    /* the run whose dataset this one mends; NULL: an ordinary run */
 
     /* open resources */
     rv_state *state;
@@ -48,14 +52,30 @@ typedef struct rv_job {
     const char *extension; /* ".parquet", ".csv.gz" */
     rv_journal *journal;
     bool to_stdout;
-    rv_mode mode;    /* as configured */
-    bool checkpoint; /* units are remembered: chunk_checkpoint */
-    bool keyset;     /* units are keyset units */
-    bool validate;   /* asked for now, or ever of the run that is continued */
+    rv_mode mode;               /* as configured */
+    bool checkpoint;            /* units are remembered: chunk_checkpoint */
+    bool keyset;                /* units are keyset units */
+    bool validate;              /* asked for now, or ever of the run that is continued */
+    bool reconcile;             /* likewise; implies validate */
+    struct rv_quality *quality; /* NULL: no gates are written */
     rv_consistency consistency;
     const char *plan_hash, *owner_json;
     const char *manifest_name; /* what this run wrote last under its own name; NULL: none */
     bool degraded;             /* complete, but something deserves a look */
+
+    /* while reading: reading.h */
+    const char *server;    /* identity of the first connection; every other must have it */
+    const char *server_db; /* likewise its database */
+    rv_source **spare;     /* further connections of the run's snapshot; NULL once taken */
+    size_t n_spare;
+    bool snapshot_open;    /* the run's one instant was taken by rv_reading_begin */
+    size_t snapshot_size;  /* connections that share it */
+    rv_watch *watch;       /* NULL: nobody needs watching */
+    rv_governor *governor; /* NULL: parallelism is fixed */
+    rv_counter *harm;      /* of the source, before the run */
+    size_t n_harm;
+    bool temp_bytes_known;
+    int64_t temp_bytes; /* PostgreSQL temporary files written during the run */
 
     /* shared, under lock */
     pthread_mutex_t lock;
@@ -63,7 +83,9 @@ typedef struct rv_job {
     int64_t rows, files, bytes, bytes_read, retries, longest_us;
     int64_t chunks_done, chunks_total, chunks_retried;
     int64_t first_page_us, last_page_us; /* 0 = none yet */
-    bool rss_warned, cap_warned;
+    int64_t units_committed;             /* by this invocation */
+    bool rss_warned, cap_warned, row_warned, held_warned;
+    atomic_bool stdout_begun; /* bytes went out: nothing is tried again */
     rv_export_report *report;
 } rv_job;
 
@@ -100,6 +122,11 @@ rv_status rv_heartbeat_start(rv_job *job, rv_error *err) RV_MUST_USE;
 void rv_heartbeat_stop(rv_job *job);
 /* True while the lease was renewed within the last 60 s. */
 bool rv_heartbeat_fresh(const rv_job *job);
+
+/* A WARN of the log that the journal remembers too: `warning` of what went on, `plan_warning` of
+ * how it will be read. Any thread. */
+void rv_job_warn(rv_job *job, const char *context, const char *fmt, ...) RV_PRINTF(3, 4);
+void rv_job_plan_warn(rv_job *job, const char *rule, const char *fmt, ...) RV_PRINTF(3, 4);
 
 /* Text of now for state columns. */
 const char *rv_job_now(rv_job *job, char out[40]);

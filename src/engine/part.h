@@ -7,6 +7,7 @@
 
 #include "engine/job.h"
 #include "engine/names.h"
+#include "engine/quality.h"
 
 typedef struct rv_part {
     int64_t index; /* -1: the only one of its unit */
@@ -27,21 +28,26 @@ typedef struct rv_parts {
     char *path;
     rv_digest digest;
     rv_error upload_error; /* the first upload that failed for good; later parts only spool */
-    bool defer;            /* nothing is delivered before rv_parts_deliver */
-    rv_part *waiting;      /* finished in the spool, not yet offered; the first one also waits for
-                              its suffix */
+    rv_quality_unit quality;
+    bool gated;       /* quality judges this unit before anything is offered */
+    bool defer;       /* nothing is delivered before rv_parts_deliver */
+    rv_part *waiting; /* finished in the spool, not yet offered; the first one also waits for
+                         its suffix */
     size_t n_waiting, waiting_cap;
     int64_t next_index;
     size_t delivered;
     const char **names; /* of delivered parts, in the job's arena */
     size_t names_cap;
     uint64_t bytes;
+    rv_arena earlier_arena;
+    rv_part_rows earlier; /* what state knew of this unit before its first delivery */
+    bool earlier_known;
 } rv_parts;
 
 rv_status rv_parts_init(rv_parts *p, rv_job *job, const char *unit, rv_error *err) RV_MUST_USE;
 rv_status rv_parts_write(rv_parts *p, const rv_batch *batch, rv_error *err) RV_MUST_USE;
-/* Reading is over: the last part is finished in the spool. `empty_file`: a part is written even
- * without rows. */
+/* Reading is over: the last part is finished in the spool and the unit meets its gates.
+ * `empty_file`: a part is written even without rows. */
 rv_status rv_parts_close(rv_parts *p, bool empty_file, rv_error *err) RV_MUST_USE;
 /* Offers what waits. Ends the unit. */
 rv_status rv_parts_deliver(rv_parts *p, rv_error *err) RV_MUST_USE;
@@ -49,11 +55,10 @@ rv_status rv_parts_deliver(rv_parts *p, rv_error *err) RV_MUST_USE;
 void rv_parts_free(rv_parts *p);
 
 /* Offers a finished part under its name: intent, put, uploaded. A foreign name moves the stem of
- * the run on for every name not yet recorded. part->name is set. */
-/* io_upload_error: an upload that fails for good lands here, not in the return, so that reading
- * goes on and the unit can be sealed; once set, parts only get their intent. */
-rv_status rv_part_deliver(rv_job *job, const char *unit, rv_part *part, rv_error *io_upload_error,
-                          rv_error *err) RV_MUST_USE;
+ * the run on for every name not yet recorded. part->name is set. An upload that fails for good
+ * lands in p->upload_error, not in the return, so that reading goes on and the unit can be sealed;
+ * once set, parts only get their intent. */
+rv_status rv_part_deliver(rv_parts *p, rv_part *part, rv_error *err) RV_MUST_USE;
 /* Sends a part whose intent is stored (also one an earlier process left in the spool). */
 /* recorded: state knew this name before, so an equal object is ours. */
 rv_status rv_part_upload(rv_job *job, const rv_part_row *row, bool recorded, rv_put_outcome *out,

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "engine/execute_internal.h"
+#include "engine/quality.h"
 #include "engine/settle.h"
 
 #define RV_TARGET "engine"
@@ -21,6 +22,7 @@ rv_status rv_resume_sealed(rv_job *job, rv_executed *out, rv_error *err)
     RV_TRY(rv_state_parts(job->state, job->run_id, "0", &job->arena, &parts, err));
     if (units.n != 1)
         return rv_fail(err, RV_E_INTERNAL, "a sealed run has %zu units", units.n);
+    RV_TRY(rv_quality_adopt(job, &units.rows[0], err));
     RV_TRY(rv_sums_from_json(units.rows[0].accumulators, job->schema.n_columns, &sums, &job->arena,
                              &position, err));
     job->rows += (int64_t)sums.rows;
@@ -191,7 +193,7 @@ static rv_status recheck_unit(rv_job *job, rv_work *work, const rv_unit_row *u, 
     if (!good)
         return redo_unit(job, work, u, err);
     job->rows += u->rows;
-    return RV_OK;
+    return rv_quality_adopt(job, u, err);
 }
 
 rv_status rv_resume_plan(rv_job *job, rv_work *work, rv_error *err)

@@ -38,6 +38,17 @@ typedef struct rv_verify_result {
  * in the result. */
 rv_status rv_parquet_verify(const rv_env *env, rv_readable in, rv_verify_level level,
                             rv_arena *arena, rv_verify_result *out, rv_error *err) RV_MUST_USE;
+/* Told the cell hashes (column/canonical.h) of some rows of a top-level column; the rows of a
+ * column come in order, and null_hash marks a NULL. */
+typedef struct rv_cell_tap {
+    void *ctx;
+    rv_status (*take)(void *ctx, size_t column, const uint64_t *cells, uint32_t n,
+                      uint64_t null_hash, rv_error *err);
+} rv_cell_tap;
+/* As rv_parquet_verify at RV_VERIFY_CHECKSUM, telling `tap` on the way. Without known types (the
+ * file is somebody else's) nothing is told and out->sums.columns is NULL. */
+rv_status rv_parquet_cells(const rv_env *env, rv_readable in, const rv_cell_tap *tap,
+                           rv_arena *arena, rv_verify_result *out, rv_error *err) RV_MUST_USE;
 /* CSV (codec none, gzip or zstd): header, field counts, quoting; rows are counted. */
 rv_status rv_csv_verify(const rv_env *env, rv_readable in, rv_codec_id codec, rv_arena *arena,
                         rv_verify_result *out, rv_error *err) RV_MUST_USE;

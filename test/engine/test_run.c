@@ -79,7 +79,7 @@ RV_TEST(unbuilt_features_are_refused)
     rv_error err = {0};
     REQUIRE(place_open(&p));
     RETURN_UNLESS(place_sql(&p, ROWS_SQL(10)));
-    write_config(&p, ", quality: {row_count_min: 1}");
+    write_config(&p, ", tuning: {adaptive: true}");
     CHECK_EQ(place_run(&p, (rv_run_opts){0}, &err), 1);
     CHECK_EQ(err.code, RV_E_CONFIG_UNSUPPORTED);
 done:

@@ -7,8 +7,9 @@ typedef struct verifier {
     rv_pq_file file;
     rv_pq_shared shared;
     rv_verify_level level;
-    rv_pq_check *checks; /* one per leaf */
-    rv_pq_sum *sum;      /* level 5, and the types are known */
+    rv_pq_check *checks;    /* one per leaf */
+    rv_pq_sum *sum;         /* level 5, and the types are known */
+    const rv_cell_tap *tap; /* with sum; may be NULL */
     rv_arena group_arena;
 } verifier;
 
@@ -59,6 +60,16 @@ static rv_status take_end(rv_pq_check *c, rv_error *err)
     return RV_OK;
 }
 
+static rv_status tell_tap(const verifier *v, uint32_t rows, rv_error *err)
+{
+    for (uint32_t i = 0; v->tap && i < v->file.n_columns; i++) {
+        uint64_t null_hash;
+        const uint64_t *cells = rv_pq_sum_cells(v->sum, i, &null_hash);
+        RV_TRY(v->tap->take(v->tap->ctx, i, cells, rows, null_hash, err));
+    }
+    return RV_OK;
+}
+
 static rv_status decode_group(verifier *v, const rv_pq_read_group *g, rv_error *err)
 {
     int64_t left = g->meta.num_rows;
@@ -66,8 +77,10 @@ static rv_status decode_group(verifier *v, const rv_pq_read_group *g, rv_error *
         uint32_t rows = left < RV_PQ_SLICE ? (uint32_t)left : RV_PQ_SLICE;
         for (uint32_t i = 0; i < v->file.n_leaves; i++)
             RV_TRY(take_rows(v, &v->checks[i], rows, err));
-        if (v->sum)
+        if (v->sum) {
+            RV_TRY(tell_tap(v, rows, err));
             rv_pq_sum_rows(v->sum, rows);
+        }
         left -= rows;
     }
     for (uint32_t i = 0; i < v->file.n_leaves; i++)
@@ -134,16 +147,29 @@ static rv_status verify_file(verifier *v, rv_arena *arena, rv_verify_result *out
     return rv_pq_checksum_compare(&v->file, out, err);
 }
 
+static rv_status run_verifier(verifier *v, const rv_env *env, rv_readable in, rv_arena *arena,
+                              rv_verify_result *out, rv_error *err)
+{
+    rv_verify_result result = {0};
+    rv_status st = rv_pq_file_init(&v->file, env, in, err);
+    if (st == RV_OK)
+        st = verify_file(v, arena, &result, err);
+    close_verifier(v);
+    if (st == RV_OK)
+        *out = result;
+    return st;
+}
+
 rv_status rv_parquet_verify(const rv_env *env, rv_readable in, rv_verify_level level,
                             rv_arena *arena, rv_verify_result *out, rv_error *err)
 {
     verifier v = {.level = level};
-    rv_verify_result result = {0};
-    rv_status st = rv_pq_file_init(&v.file, env, in, err);
-    if (st == RV_OK)
-        st = verify_file(&v, arena, &result, err);
-    close_verifier(&v);
-    if (st == RV_OK)
-        *out = result;
-    return st;
+    return run_verifier(&v, env, in, arena, out, err);
+}
+
+rv_status rv_parquet_cells(const rv_env *env, rv_readable in, const rv_cell_tap *tap,
+                           rv_arena *arena, rv_verify_result *out, rv_error *err)
+{
+    verifier v = {.level = RV_VERIFY_CHECKSUM, .tap = tap};
+    return run_verifier(&v, env, in, arena, out, err);
 }

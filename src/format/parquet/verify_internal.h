@@ -108,6 +108,8 @@ rv_status rv_pq_sum_slice(rv_pq_sum *s, const rv_pq_check *c, const rv_pq_slice 
                           rv_error *err) RV_MUST_USE;
 /* The last row a column began is complete (matters for lists). */
 void rv_pq_sum_row_end(rv_pq_sum *s, uint32_t column);
+/* The hashes of a column's rows since the last fold. */
+const uint64_t *rv_pq_sum_cells(const rv_pq_sum *s, uint32_t column, uint64_t *out_null_hash);
 /* Every column holds the same number of rows, at most RV_PQ_SLICE: folds and forgets them. */
 void rv_pq_sum_rows(rv_pq_sum *s, uint32_t rows);
 /* Copies the sums into the arena. */

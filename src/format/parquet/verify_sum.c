@@ -296,6 +296,12 @@ void rv_pq_sum_row_end(rv_pq_sum *s, uint32_t column_at)
 
 /* ---- rows ---- */
 
+const uint64_t *rv_pq_sum_cells(const rv_pq_sum *s, uint32_t column_at, uint64_t *out_null_hash)
+{
+    *out_null_hash = s->columns[column_at].null_hash;
+    return s->columns[column_at].rows;
+}
+
 void rv_pq_sum_rows(rv_pq_sum *s, uint32_t rows)
 {
     for (uint32_t r = 0; r < rows; r++) {
