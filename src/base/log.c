@@ -8,11 +8,14 @@
 
 #include "base/buf_internal.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
 
 #define TARGET_MAX 16
 #define TARGET_NAME 24
+#define ONCE_MAX 64
+#define LINE_LOST "[WARN] a log line was lost: out of memory\n"
 
 typedef struct log_target {
     char name[TARGET_NAME];
@@ -29,6 +32,8 @@ struct rv_log {
     rv_level level; /* of every target not named */
     log_target targets[TARGET_MAX];
     unsigned target_count;
+    uint64_t said[ONCE_MAX]; /* hashes of what rv_log_once wrote; under the lock */
+    unsigned said_count;
 };
 
 static const char *const level_words[] = {"off", "error", "warn", "info", "debug", "trace"};
@@ -197,23 +202,59 @@ static rv_str without_end(rv_str s)
     return s;
 }
 
+static void log_text(rv_log *log, rv_level level, const char *target, rv_str text)
+{
+    rv_buf safe = RV_BUF_INIT, line = RV_BUF_INIT;
+    rv_status st = rv_secrets_redact(log->secrets, without_end(text), &safe, NULL);
+    if (st == RV_OK)
+        st = log->json ? format_json(level, target, rv_buf_str(&safe), &line)
+                       : format_text(log, level, rv_buf_str(&safe), &line);
+    write_line(log, st == RV_OK ? rv_buf_str(&line) : RV_STR(LINE_LOST));
+    rv_buf_free(&line);
+    rv_buf_free(&safe);
+}
+
 void rv_logf(rv_log *log, rv_level level, const char *target, const char *fmt, ...)
 {
     if (!rv_log_on(log, level, target))
         return;
-    rv_buf raw = RV_BUF_INIT, safe = RV_BUF_INIT, line = RV_BUF_INIT;
+    rv_buf raw = RV_BUF_INIT;
     va_list ap;
     va_start(ap, fmt);
     rv_status st = rv_buf_vprintf(&raw, NULL, fmt, ap);
     va_end(ap);
     if (st == RV_OK)
-        st = rv_secrets_redact(log->secrets, without_end(rv_buf_str(&raw)), &safe, NULL);
-    if (st == RV_OK)
-        st = log->json ? format_json(level, target, rv_buf_str(&safe), &line)
-                       : format_text(log, level, rv_buf_str(&safe), &line);
-    write_line(log, st == RV_OK ? rv_buf_str(&line)
-                                : RV_STR("[WARN] a log line was lost: out of memory\n"));
-    rv_buf_free(&line);
-    rv_buf_free(&safe);
+        log_text(log, level, target, rv_buf_str(&raw));
+    else
+        write_line(log, RV_STR(LINE_LOST));
+    rv_buf_free(&raw);
+}
+
+static bool said_before(rv_log *log, rv_str text)
+{
+    uint64_t hash = rv_xxh3(text.ptr, text.len);
+    bool found = false;
+    (void)pthread_mutex_lock(&log->lock);
+    for (unsigned i = 0; i < log->said_count && !found; i++)
+        found = log->said[i] == hash;
+    if (!found && log->said_count < ONCE_MAX)
+        log->said[log->said_count++] = hash;
+    (void)pthread_mutex_unlock(&log->lock);
+    return found;
+}
+
+void rv_log_once(rv_log *log, rv_level level, const char *target, const char *fmt, ...)
+{
+    if (!rv_log_on(log, level, target))
+        return;
+    rv_buf raw = RV_BUF_INIT;
+    va_list ap;
+    va_start(ap, fmt);
+    rv_status st = rv_buf_vprintf(&raw, NULL, fmt, ap);
+    va_end(ap);
+    if (st != RV_OK)
+        write_line(log, RV_STR(LINE_LOST));
+    else if (!said_before(log, rv_buf_str(&raw)))
+        log_text(log, level, target, rv_buf_str(&raw));
     rv_buf_free(&raw);
 }

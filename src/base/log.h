@@ -30,6 +30,10 @@ void rv_log_set_hook(rv_log *log, rv_log_hook hook);
 bool rv_log_on(const rv_log *log, rv_level level, const char *target);
 /* target: the room ("engine", "source", "state"...). log may be NULL: nothing happens. */
 void rv_logf(rv_log *log, rv_level level, const char *target, const char *fmt, ...) RV_PRINTF(4, 5);
+/* The same, but a text that was said before is not said again: for what every connection of a
+ * process would repeat. Past 64 different texts nothing is held back any more. */
+void rv_log_once(rv_log *log, rv_level level, const char *target, const char *fmt, ...)
+    RV_PRINTF(4, 5);
 
 #define RV_LOG_ERROR(env, ...) rv_logf((env)->log, RV_ERROR, RV_TARGET, __VA_ARGS__)
 #define RV_LOG_WARN(env, ...) rv_logf((env)->log, RV_WARN, RV_TARGET, __VA_ARGS__)

@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -78,34 +79,49 @@ static const char *param(const rv_pg_opts *opts, const char *key)
     return NULL;
 }
 
-/* libpq takes two NULL-terminated lists; later entries win, so ours stand last. */
-static rv_status start(rv_pg *c, const rv_pg_opts *opts, const char *sslmode, rv_error *err)
+/* What one attempt adds to the caller's parameters. */
+typedef struct attempt {
+    const char *sslmode;                  /* NULL: as the parameters say */
+    rv_pg_param hosts[RV_PG_HOST_PARAMS]; /* key NULL: all of them */
+    size_t first_host;                    /* of the whole list */
+    rv_arena arena;
+} attempt;
+
+typedef struct lists { /* libpq takes two NULL-terminated lists; later entries win */
+    const char **keys, **values;
+    size_t n;
+} lists;
+
+static void put(lists *l, const char *key, const char *value)
+{
+    if (!key || !value)
+        return;
+    l->keys[l->n] = key;
+    l->values[l->n++] = value;
+}
+
+static rv_status start(rv_pg *c, const rv_pg_opts *opts, const attempt *a, rv_error *err)
 {
     char name[APPLICATION_BYTES + 1];
     rv_str app = rv_str_c(opts->application_name ? opts->application_name : "rivet");
     snprintf(name, sizeof name, "%.*s", (int)rv_utf8_cut(app, APPLICATION_BYTES), app.ptr);
-    const rv_pg_param ours[] = {
-        {"client_encoding", "UTF8"}, {"application_name", name}, {"sslmode", sslmode}};
-    const size_t n_ours = sizeof ours / sizeof ours[0], n = opts->n_params + n_ours + 2;
-    const char **keys = rv_calloc(n, 2 * sizeof *keys);
-    if (!keys)
+    const size_t room = opts->n_params + RV_PG_HOST_PARAMS + 5;
+    lists l = {.keys = rv_calloc(room, 2 * sizeof *l.keys)};
+    if (!l.keys)
         return rv_fail_memory(err);
-    const char **values = keys + n;
+    l.values = l.keys + room;
     /* a silent server would be waited for until the kernel's two hours are over */
-    size_t k = 0;
-    keys[k] = "keepalives_idle";
-    values[k++] = "60";
-    for (size_t i = 0; i < opts->n_params; i++, k++) {
-        keys[k] = opts->params[i].key;
-        values[k] = opts->params[i].value;
-    }
-    for (size_t i = 0; i < n_ours; i++)
-        if (ours[i].value) {
-            keys[k] = ours[i].key;
-            values[k++] = ours[i].value;
-        }
-    c->conn = PQconnectStartParams(keys, values, 0);
-    rv_free(keys);
+    put(&l, "keepalives_idle", "60");
+    for (size_t i = 0; i < opts->n_params; i++)
+        put(&l, opts->params[i].key, opts->params[i].value);
+    for (size_t i = 0; i < RV_PG_HOST_PARAMS; i++)
+        put(&l, a->hosts[i].key, a->hosts[i].value);
+    put(&l, "client_encoding", "UTF8");
+    put(&l, "application_name", name);
+    put(&l, "sslmode", a->sslmode);
+    PQfinish(c->conn);
+    c->conn = PQconnectStartParams(l.keys, l.values, 0);
+    rv_free(l.keys);
     if (!c->conn)
         return rv_fail_memory(err);
     PQsetNoticeReceiver(c->conn, no_notice, NULL);
@@ -142,7 +158,7 @@ static rv_status fail_timeout(rv_pg *c, const rv_pg_opts *opts, rv_error *err)
     return st;
 }
 
-static rv_status drive(rv_pg *c, const rv_pg_opts *opts, rv_error *err)
+static rv_status drive(rv_pg *c, const rv_pg_opts *opts, bool *out_late, rv_error *err)
 {
     int64_t timeout = timeout_us(opts);
     int64_t deadline = timeout > 0 ? rv_clock_mono_us() + timeout : 0;
@@ -155,6 +171,7 @@ static rv_status drive(rv_pg *c, const rv_pg_opts *opts, rv_error *err)
         case RV_PG_READY:
             break;
         case RV_PG_PAST_DEADLINE:
+            *out_late = true;
             return fail_timeout(c, opts, err);
         case RV_PG_STOPPED:
             return rv_fail(err, RV_E_INTERRUPTED, "connecting to %s: interrupted", opts->what);
@@ -195,26 +212,83 @@ static rv_status settle(rv_pg *c, rv_error *err)
     return RV_OK;
 }
 
+static rv_status fail_plaintext(rv_pg *c, const rv_pg_opts *opts, rv_error *err)
+{
+    const char *host = PQhost(c->conn);
+    rv_status st = rv_fail(err, RV_E_SOURCE_TLS, "the connection to %s (%s) would not be encrypted",
+                           opts->what, host && host[0] ? host : "its host");
+    rv_hint(err, "RIVET_REQUIRE_TLS=1 refuses it: turn TLS on at the server and do not write "
+                 "disable, or unset the variable");
+    return st;
+}
+
+/* Before a password is sent: what would end in plaintext is refused, what might is made to ask
+ * for TLS. */
+static rv_status demand_tls(rv_pg *c, const rv_pg_opts *opts, const PQconninfoOption *info,
+                            attempt *a, rv_error *err)
+{
+    const char *mode = rv_pg_sslmode(info);
+    if (!opts->require_tls || rv_pg_hosts_local(info))
+        return RV_OK;
+    if (strcmp(mode, "disable") == 0)
+        return fail_plaintext(c, opts, err);
+    if (strcmp(mode, "allow") != 0 && strcmp(mode, "prefer") != 0)
+        return RV_OK;
+    a->sslmode = "require";
+    return start(c, opts, a, err);
+}
+
+/* libpq's own blocking call goes on to the next host after a timeout; the polled one cannot, so
+ * it begins again behind the silent host. */
+static rv_status connect_any(rv_pg *c, const rv_pg_opts *opts, attempt *a, rv_error *err)
+{
+    RV_TRY(start(c, opts, a, err));
+    PQconninfoOption *info = PQconninfo(c->conn);
+    if (!info)
+        return rv_fail_memory(err);
+    rv_status st = demand_tls(c, opts, info, a, err);
+    while (st == RV_OK) {
+        bool late = false;
+        st = drive(c, opts, &late, err);
+        if (!late)
+            break;
+        a->first_host = rv_pg_hosts_after(info, c->conn, a->first_host);
+        if (a->first_host == 0)
+            break;
+        st = rv_pg_hosts_tail(info, a->first_host, &a->arena, a->hosts, err);
+        if (st == RV_OK)
+            st = start(c, opts, a, err);
+    }
+    PQconninfoFree(info);
+    return st;
+}
+
 rv_status rv_pg_open(const rv_env *env, const rv_pg_opts *opts, rv_pg **out, rv_error *err)
 {
     rv_pg *c = rv_calloc(1, sizeof *c);
     if (!c)
         return rv_fail_memory(err);
+    attempt a = {.arena = RV_ARENA_INIT};
     c->env = env;
     c->connect_code = opts->connect_code;
     c->target = opts->what;
     atomic_init(&c->interrupted, false);
-    rv_status st = RV_OK;
+    rv_status st;
     c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (c->wake_fd < 0)
-        st = rv_fail(err, RV_E_IO, "cannot create an event descriptor");
-    RV_GO(st);
-    RV_GO(start(c, opts, NULL, err));
-    RV_GO(drive(c, opts, err));
+    if (c->wake_fd < 0) {
+        st = rv_fail_errno(err, RV_E_IO, errno, "cannot create an event descriptor");
+        goto done;
+    }
+    RV_GO(connect_any(c, opts, &a, err));
     RV_GO(settle(c, err));
+    if (opts->require_tls && !c->loopback && !PQsslInUse(c->conn)) {
+        st = fail_plaintext(c, opts, err);
+        goto done;
+    }
     *out = c;
-    return RV_OK;
+    c = NULL;
 done:
+    rv_arena_free(&a.arena);
     rv_pg_close(c);
     return st;
 }

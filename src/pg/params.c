@@ -47,8 +47,8 @@ static bool is_known(const PQconninfoOption *options, rv_str name)
 
 static void warn_unknown(const rv_env *env, rv_str name)
 {
-    RV_LOG_WARN(env, "connection parameter '%.*s' is not understood and is ignored",
-                RV_STR_ARG(name));
+    rv_log_once(env->log, RV_WARN, RV_TARGET,
+                "connection parameter '%.*s' is not understood and is ignored", RV_STR_ARG(name));
 }
 
 static rv_status fail_form(const char *why, rv_error *err)

@@ -55,6 +55,18 @@ void rv_pg_send_cancel(rv_pg *c);
 rv_status rv_pg_fail_stopped(rv_pg *c, const char *what, rv_error *err);
 bool rv_pg_is_failure(const PGresult *r);
 
+/* ---- hosts.c: of the list in PQconninfo(), defaults and service file included ---- */
+
+#define RV_PG_HOST_PARAMS 3
+bool rv_pg_hosts_local(const PQconninfoOption *info); /* every one of them, by its name */
+const char *rv_pg_sslmode(const PQconninfoOption *info);
+/* Number of the host after the one that `conn` is busy with, counted from 0, looking from host
+ * `from` on; 0 when there is none. */
+size_t rv_pg_hosts_after(const PQconninfoOption *info, PGconn *conn, size_t from);
+/* host, hostaddr and port without the first `from` hosts. */
+rv_status rv_pg_hosts_tail(const PQconninfoOption *info, size_t from, rv_arena *arena,
+                           rv_pg_param out[RV_PG_HOST_PARAMS], rv_error *err) RV_MUST_USE;
+
 /* ---- fail.c ---- */
 
 /* Why no connection came about, read from libpq's text (verbosity VERBOSE, C locale). */

@@ -112,6 +112,24 @@ static rv_status set_comment(rv_source *s, const char *run_id, rv_error *err)
     return st;
 }
 
+static bool plaintext_written(const rv_pg_opts *pg)
+{
+    bool written = false;
+    for (size_t i = 0; i < pg->n_params; i++)
+        if (strcmp(pg->params[i].key, "sslmode") == 0)
+            written = strcmp(pg->params[i].value, "disable") == 0;
+    return written;
+}
+
+static void warn_plaintext(const rv_source *s, const rv_pg_opts *pg)
+{
+    if (!rv_pg_loopback(s->pg) && strcmp(rv_pg_tls(s->pg), "off") == 0 && !plaintext_written(pg))
+        rv_log_once(s->env->log, RV_WARN, RV_TARGET,
+                    "the connection to the source at %s is not encrypted; set source.tls, or "
+                    "mode: disable to say that this is meant",
+                    rv_pg_host_port(s->pg));
+}
+
 static rv_status connect_server(rv_source *s, const rv_source_opts *opts, rv_error *err)
 {
     rv_pg_opts pg = {.what = "the source",
@@ -124,7 +142,9 @@ static rv_status connect_server(rv_source *s, const rv_source_opts *opts, rv_err
                            opts->export_name ? opts->export_name : "-"));
     rv_pg_close(s->pg);
     s->pg = NULL;
-    return rv_pg_open(s->env, &pg, &s->pg, err);
+    RV_TRY(rv_pg_open(s->env, &pg, &s->pg, err));
+    warn_plaintext(s, &pg);
+    return RV_OK;
 }
 
 /* One backend per answer: the number the server gives, asked in two transactions. */

@@ -32,6 +32,7 @@ struct rv_source {
     bool snapshot;            /* inside snapshot_begin .. snapshot_end */
     char snapshot_name[64];
     atomic_llong held_session; /* backend pid that holds a snapshot or cursor now; 0 none */
+    const char *checkpoints_sql; /* signal.c's own choice; NULL: none yet */
     bool money_known;
     int money_scale;
     rv_pgs_window *window; /* of the relation being read; NULL none */
