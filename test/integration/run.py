@@ -5,6 +5,7 @@ import argparse
 import concurrent.futures
 import importlib.util
 import inspect
+import itertools
 import os
 import sys
 import time
@@ -46,6 +47,7 @@ def main():
     ap.add_argument("--faulty", help="a test build with fault points")
     ap.add_argument("--all", action="store_true")
     ap.add_argument("--only", default="")
+    ap.add_argument("--times", action="store_true", help="what each test took")
     ap.add_argument("--folder", default=HERE)
     args = ap.parse_args()
     lib.RIVET = os.path.abspath(args.rivet)
@@ -59,9 +61,14 @@ def main():
                     continue
                 tests.append((label, fn))
     count = {"ok": 0, "fail": 0, "skip": 0}
+    alone = [t for t in tests if getattr(t[1], "alone", False)]  # they measure: nothing beside them
+    tests = [t for t in tests if t not in alone]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        for (label, _), (verdict, text, took) in zip(tests, pool.map(lambda t: run(t[1]), tests)):
+        outcomes = itertools.chain(pool.map(lambda t: run(t[1]), tests), (run(t[1]) for t in alone))
+        for (label, _), (verdict, text, took) in zip(tests + alone, outcomes):
             count[verdict] += 1
+            if args.times:
+                print(f"{took:6.1f} s {verdict:4} {label}", flush=True)
             if verdict == "skip":
                 print(f"SKIP {label}: {text}", flush=True)
             elif verdict == "fail":
