@@ -55,15 +55,17 @@ static const meaning *meaning_of(const char *sqlstate)
     return NULL;
 }
 
-static rv_status code_of(const rv_error *why)
+/* `connecting`: what then cannot pass lies in what was asked for. */
+static rv_status code_of(const rv_error *why, bool connecting)
 {
-    if (why->code == RV_E_MEMORY)
-        return RV_E_MEMORY;
+    if (why->code == RV_E_MEMORY || why->code == RV_E_SOURCE_TLS ||
+        why->code == RV_E_STATE_UNREACHABLE)
+        return why->code;
     if (why->code == RV_E_SOURCE_AUTH)
         return RV_E_STATE_PERMISSION;
-    if (why->code == RV_E_SOURCE_TLS || why->code == RV_E_STATE_UNREACHABLE)
-        return why->code;
-    return why->retry != RV_RETRY_P ? RV_E_STATE_UNREACHABLE : RV_E_INTERNAL;
+    if (why->retry != RV_RETRY_P)
+        return RV_E_STATE_UNREACHABLE;
+    return connecting ? RV_E_STATE_URL : RV_E_INTERNAL;
 }
 
 static bool of_no_use(rv_retry retry)
@@ -75,7 +77,7 @@ rv_status rv_pgstate_failed(rv_db *db, const rv_error *why, rv_error *err)
 {
     rv_error local = *why;
     const meaning *m = meaning_of(why->native);
-    local.code = m ? m->code : code_of(why);
+    local.code = m ? m->code : code_of(why, !db->conn);
     local.retry = m ? m->retry : why->retry;
     if (m && m->hint[0])
         rv_hint(&local, "%s", m->hint);

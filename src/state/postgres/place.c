@@ -78,7 +78,7 @@ static rv_status begin_text(rv_db *db, rv_tx_mode mode, rv_error *err)
     if (mode == RV_TX_READ)
         RV_GO(rv_arena_printf(&db->arena, out, err,
                               "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
-                              "SET LOCAL search_path TO %s, pg_temp; "
+                              "SET LOCAL search_path TO %s; "
                               "SET LOCAL bytea_output TO hex; "
                               "SET LOCAL statement_timeout TO 60000; "
                               "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint",
@@ -86,7 +86,7 @@ static rv_status begin_text(rv_db *db, rv_tx_mode mode, rv_error *err)
     else
         RV_GO(rv_arena_printf(&db->arena, out, err,
                               "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
-                              "SET LOCAL search_path TO %s, pg_temp; "
+                              "SET LOCAL search_path TO %s; "
                               "SET LOCAL bytea_output TO hex; "
                               "SET LOCAL statement_timeout TO 60000; "
                               "SET LOCAL lock_timeout TO 30000; "
@@ -138,10 +138,26 @@ static rv_status current_schema(rv_db *db, const char **out, rv_error *err)
     return st;
 }
 
+static rv_status closed(const rv_db *db, rv_error *err)
+{
+    (void)rv_fail(err, RV_E_STATE_PERMISSION, "schema '%s' of '%s' is closed to this role",
+                  db->schema, db->place);
+    rv_hint(err, "as its owner: GRANT USAGE, CREATE ON SCHEMA %s TO this_role", db->schema);
+    return RV_E_STATE_PERMISSION;
+}
+
 static rv_status use(rv_db *db, const char *schema, rv_db_content *out, rv_error *err)
 {
+    int64_t open = 0;
     db->schema = schema;
     RV_TRY(rv_pgstate_prepare(db, err));
+    /* a search path would quietly pass over it */
+    RV_TRY(one_int(db,
+                   "SELECT COUNT(*) FROM pg_catalog.pg_namespace WHERE nspname = ? AND "
+                   "has_schema_privilege(oid, 'USAGE')",
+                   schema, &open, err));
+    if (!open)
+        return closed(db, err);
     return rv_pgstate_content(db, schema, out, err);
 }
 
