@@ -24,9 +24,28 @@ target_link_libraries(rivet_dep_sqlite INTERFACE Threads::Threads ${CMAKE_DL_LIB
 # snappy is C++ inside: its runtime is linked in, so the binary needs only the C library
 target_link_libraries(rivet_dep_snappy INTERFACE -l:libstdc++.a -static-libgcc)
 
-# libpq: its archive leans on two of the server's; without them the shared library serves
+# libpq: its archive leans on two of the server's, which `./dev` fetches into build/deps. Without
+# all of them the shared library serves. Kerberos and LDAP are not offered: src/pg/libpq_shims.c
+# stands for them, taken out of its archive before libpq asks.
 find_path(RIVET_INC_pq libpq-fe.h PATH_SUFFIXES postgresql REQUIRED)
 add_library(rivet_dep_pq INTERFACE)
 target_include_directories(rivet_dep_pq SYSTEM INTERFACE ${RIVET_INC_pq})
-find_library(RIVET_LIB_pq NAMES libpq.a pq REQUIRED)
-target_link_libraries(rivet_dep_pq INTERFACE pq)
+file(GLOB RIVET_PG_LIBDIRS /usr/lib/postgresql/*/lib
+  ${PROJECT_SOURCE_DIR}/build/deps/usr/lib/postgresql/*/lib)
+set(RIVET_PQ_STATIC ON)
+foreach(lib pq pgcommon_shlib pgport_shlib ssl crypto)
+  find_library(RIVET_STATIC_${lib} NAMES lib${lib}.a HINTS ${RIVET_PG_LIBDIRS})
+  if(NOT RIVET_STATIC_${lib})
+    set(RIVET_PQ_STATIC OFF)
+  endif()
+endforeach()
+if(RIVET_PQ_STATIC)
+  set_source_files_properties(src/pg/libpq_shims.c PROPERTIES COMPILE_DEFINITIONS RV_PQ_STATIC=1)
+  target_link_options(rivet_dep_pq INTERFACE LINKER:-u,gss_acquire_cred)
+  target_link_libraries(rivet_dep_pq INTERFACE ${RIVET_STATIC_pq} ${RIVET_STATIC_pgcommon_shlib}
+    ${RIVET_STATIC_pgport_shlib} ${RIVET_STATIC_ssl} ${RIVET_STATIC_crypto} Threads::Threads
+    ${CMAKE_DL_LIBS} m)
+else()
+  find_library(RIVET_SHARED_pq NAMES pq REQUIRED)
+  target_link_libraries(rivet_dep_pq INTERFACE ${RIVET_SHARED_pq})
+endif()
