@@ -1,0 +1,256 @@
+"""What others do to the source while PostgreSQL is read: DDL, waiters, foreign cancels, a replica's
+recovery conflict, terminated backends; and kills of our own at random."""
+import contextlib
+import random
+import signal
+import time
+
+import pg
+from lib import same_rows
+from test_postgres_faults import CHUNKS, INC, QUICK, SLOW, code_of, complete_or_unmoved, reading, slow_run, then_recovers
+
+FULL = {"name": "x", "table": "t"}
+CURSOR = {"name": "x", "query": "SELECT DISTINCT * FROM t"}
+SNAPSHOT = {"name": "x", "table": "t", "mode": "chunked", "chunk_column": "id", "chunk_size": 2000, "parallel": 2, "consistency": "snapshot"}
+
+
+def changed_mid_run(place, ddl, export):
+    with pg.database() as db:
+        pg.simple(db, 12000)
+        pg.config(place, db, [export], tuning=SLOW)
+        with slow_run(place) as (p, end):
+            reading(db, more=6)
+            db.sql(*ddl)
+            at_once = p.poll()
+        assert at_once is None, "the run had ended before the change"
+        return end["r"]
+
+
+def test_columns_changed_mid_run(place):
+    """A column dropped, retyped, added or renamed: the unit is thrown away, exit 2 names the column."""
+    for ddl, column in ((["ALTER TABLE t DROP COLUMN note"], "note"), (["ALTER TABLE t ALTER COLUMN grp TYPE bigint"], "grp"), (["ALTER TABLE t RENAME COLUMN name TO title"], "name"),
+                        (["ALTER TABLE t ADD COLUMN extra integer DEFAULT 5"], "extra"), (["ALTER TABLE t DROP COLUMN note", "ALTER TABLE t ADD COLUMN note text"], "note"),
+                        (["ALTER TABLE t ALTER COLUMN note TYPE varchar(100)"], "note")):
+        for export in (FULL, INC, CHUNKS):
+            sub = type(place)()
+            try:
+                r = changed_mid_run(sub, ddl, export)
+                assert r.code == 2 and code_of(r) == "RIVET_SOURCE_CHANGED" and column in r.err, f"{ddl} {export.get('mode')}: {r}"
+                assert pg.unmoved(sub) and not [m for m in sub.manifests("x") if m["status"] == "success"]
+            finally:
+                sub.close()
+
+
+def test_table_replaced_mid_run(place):
+    r = changed_mid_run(place, ["ALTER TABLE t RENAME TO old", "CREATE TABLE t (LIKE old INCLUDING ALL)"], FULL)
+    assert r.code in (1, 2) and pg.unmoved(place) and not place.manifests("x"), r
+
+
+def test_table_dropped_mid_run(place):
+    r = changed_mid_run(place, ["DROP TABLE t"], INC)
+    assert r.code in (1, 2) and pg.unmoved(place), r
+
+
+def test_drift_between_runs(place):
+    with pg.database() as db:
+        pg.simple(db, 500, gap=False)
+        pg.config(place, db, [FULL])
+        place.rivet("run", "-c", "rivet.yaml", code=0)
+        db.sql("ALTER TABLE t DROP COLUMN note, ADD COLUMN phone text", "ALTER TABLE t ALTER COLUMN grp TYPE bigint")
+        r = place.rivet("run", "-c", "rivet.yaml", code=0)
+        for line in (r"schema changed!", r"added columns: phone \(Utf8\)", r"removed columns: note", r"type changed: grp \(Int32 -> Int64\)"):
+            pg.logged(r, line)
+        db.sql("ALTER TABLE t DROP COLUMN phone")
+        pg.config(place, db, [{**FULL, "on_schema_drift": "fail"}])
+        place.rivet("run", "-c", "rivet.yaml", code=4)
+
+
+def waits(db, ddl, limit_s=30):
+    """Seconds until a statement that needs an exclusive lock got it."""
+    started = time.monotonic()
+    with db.connect(autocommit=True) as c:
+        c.execute(f"SET statement_timeout = '{limit_s}s'")
+        c.execute(ddl)
+    return time.monotonic() - started
+
+
+def test_alter_behind_pages_is_not_held_up(place):
+    with pg.database() as db:
+        pg.simple(db, 12000)
+        pg.config(place, db, [FULL], tuning=SLOW)
+        with slow_run(place) as (_, end):
+            reading(db, more=6)
+            took = waits(db, "ALTER TABLE t SET (fillfactor = 90)")
+        assert took < 1, f"an ALTER waited {took:.1f} s for pages"
+        assert end["r"].code == 0, end["r"]
+
+
+def test_alter_waiting_behind_a_held_read(place):
+    """A cursor or snapshot that somebody waits for is given up, naming the waiter."""
+    with pg.database() as db:
+        pg.simple(db, 60000)
+        for export in (CURSOR, SNAPSHOT):
+            sub = type(place)()
+            try:
+                pg.config(sub, db, [export], tuning={**SLOW, "batch_size": 100, "throttle_ms": 60, "max_retries": 0})
+                with slow_run(sub) as (_, end):
+                    for _ in range(500):
+                        if db.one("SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name = 'rivet/x' AND xact_start < now() - interval '1.2 s'", db.name):
+                            break
+                        time.sleep(0.02)
+                    took = waits(db, "ALTER TABLE t SET (fillfactor = 90)")
+                r = end["r"]
+                assert took < 5, f"the ALTER waited {took:.1f} s"
+                assert r.code in (0, 2), r
+                if r.code == 2:
+                    assert code_of(r) == "RIVET_SOURCE_BLOCKING", r
+                complete_or_unmoved(sub, db, r)
+            finally:
+                sub.close()
+
+
+def foreign(place, action, export, times=3):
+    with pg.database() as db:
+        pg.simple(db, 12000)
+        pg.config(place, db, [export], tuning={**SLOW, "max_retries": 5})
+        with slow_run(place) as (p, end):
+            for _ in range(times):
+                pid = reading(db, more=3)
+                db.conn.execute(f"SELECT {action}({pid})")
+                time.sleep(0.15)
+                if p.poll() is not None:
+                    break
+        complete_or_unmoved(place, db, end["r"], incremental=export.get("mode") == "incremental")
+        then_recovers(place, db, incremental=export.get("mode") == "incremental")
+        return end["r"]
+
+
+def test_foreign_cancel(place):
+    for export in (INC, CHUNKS, FULL):
+        sub = type(place)()
+        try:
+            r = foreign(sub, "pg_cancel_backend", export)
+            assert r.code == 0, r
+        finally:
+            sub.close()
+
+
+def test_terminated_backend(place):
+    for export in (INC, CHUNKS):
+        sub = type(place)()
+        try:
+            r = foreign(sub, "pg_terminate_backend", export)
+            assert r.code == 0, r
+        finally:
+            sub.close()
+    foreign(place, "pg_terminate_backend", SNAPSHOT, times=1)
+
+
+def test_no_connection_left(place):
+    with contextlib.ExitStack() as stack:
+        server = pg.own(stack, 15, conf={"max_connections": "8", "superuser_reserved_connections": "2"})
+        with pg.database(server) as db:
+            pg.simple(db, 3000)
+            db.sql("CREATE ROLE plain LOGIN", "GRANT SELECT ON t TO plain")
+            pg.config(place, db.url(user="plain"), [{**CHUNKS, "parallel": 12, "chunk_size": 200}], tuning={**QUICK, "max_retries": 0})
+            r = place.rivet("run", "-c", "rivet.yaml", "--json-errors", timeout=120)
+            pg.logged(r, r"(?i)connections")
+            complete_or_unmoved(place, db, r)
+
+
+def test_recovery_conflict_on_a_replica(place):
+    with contextlib.ExitStack() as stack:
+        primary = pg.own(stack, 15, conf={"wal_level": "replica"})
+        with pg.database(primary) as db:
+            pg.simple(db, 20000, gap=False)
+            standby = stack.enter_context(pg.postgres.Postgres(standby_of=primary, conf={"max_standby_streaming_delay": "'50ms'", "hot_standby_feedback": "off"}))
+            for export, may_fail in ((INC, False), (SNAPSHOT, True), (CURSOR, True)):
+                sub = type(place)()
+                try:
+                    pg.config(sub, standby.url(db.name), [export], tuning={**SLOW, "max_retries": 4})
+                    p = sub.start("run", "-c", "rivet.yaml", "--json-errors")
+                    turn = 0
+                    while p.poll() is None and turn < 200:
+                        turn += 1
+                        db.sql(f"UPDATE t SET note = 'turn {turn}' WHERE id % 50 = {turn % 50}", "VACUUM t")
+                        time.sleep(0.05)
+                    out, err = p.communicate(timeout=60)
+                    assert p.returncode == 0 or may_fail and p.returncode in (1, 2), err.decode()
+                    if p.returncode == 0:
+                        assert sorted(r["id"] for r in sub.dataset("x", incremental=True)) == list(range(1, 20001))
+                    else:
+                        assert pg.unmoved(sub) and not [m for m in sub.manifests("x") if m["status"] == "success"]
+                finally:
+                    sub.close()
+
+
+def test_rows_written_while_reading(place):
+    """Rows that stay keep their place: each exactly once, whatever is inserted, updated or deleted beside them."""
+    with pg.database() as db:
+        pg.simple(db, 12000)
+        steady = {r["id"] for r in db.rows("SELECT id FROM t WHERE id % 10 <> 7")}
+        for i, export in enumerate((FULL, CHUNKS, {**FULL, "consistency": "statement"}, SNAPSHOT)):
+            sub = type(place)()
+            try:
+                pg.config(sub, db, [export], tuning=SLOW)
+                rnd = random.Random(i)
+                with slow_run(sub) as (p, end):
+                    while p.poll() is None:
+                        n = rnd.randrange(1, 12000)
+                        db.sql(f"DELETE FROM t WHERE id % 10 = 7 AND id BETWEEN {n} AND {n + 50}", f"UPDATE t SET note = 'u{n}' WHERE id = {n}",
+                               f"INSERT INTO t SELECT g, 'new', 0 FROM generate_series({100000 + n * 20}, {100000 + n * 20 + 3}) g ON CONFLICT DO NOTHING")
+                assert end["r"].code == 0, end["r"]
+                ids = [r["id"] for r in sub.dataset("x")]
+                assert len(ids) == len(set(ids)) and steady <= set(ids), f"{export}: {len(ids)} rows, {len(steady - set(ids))} lost"
+            finally:
+                sub.close()
+
+
+def killed_at_random(place, export, incremental, seed, kills):
+    rnd = random.Random(seed)
+    with pg.database() as db:
+        pg.simple(db, 12000)
+        pg.config(place, db, [export], tuning={**QUICK, "batch_size": 400, "throttle_ms": 10})
+        last, landed = 12000, 0
+        for _ in range(kills):
+            p = place.start("run", "-c", "rivet.yaml")
+            time.sleep(rnd.uniform(0.05, 1.2))
+            landed += p.poll() is None
+            p.send_signal(signal.SIGKILL)
+            p.communicate()
+            if incremental and rnd.random() < 0.5:
+                pg.add(db, last + 1, last + 30)
+                last += 30
+        time.sleep(1.1)
+        then_recovers(place, db, incremental)
+        assert landed, "no kill hit a running export"
+        assert not db.one("SELECT count(*) FROM pg_prepared_xacts")
+
+
+def test_killed_chunks_in_parallel(place):
+    killed_at_random(place, CHUNKS, False, 11, 6)
+
+
+def test_killed_keyset_in_parallel(place):
+    killed_at_random(place, {"name": "x", "table": "t", "mode": "chunked", "chunk_by_key": "id", "chunk_size": 1500, "parallel": 2, "chunk_checkpoint": True}, False, 12, 6)
+
+
+def test_killed_incremental(place):
+    killed_at_random(place, {**INC, "cursor_column": "grp"}, True, 13, 6)
+
+
+def test_killed_full_with_state_in_postgres(place):
+    """Source and state on one server; the lease of a dead run is taken over."""
+    rnd = random.Random(14)
+    with pg.database() as db:
+        pg.simple(db, 8000)
+        env = {"RIVET_STATE_URL": db.url()}
+        pg.config(place, db, [CHUNKS], tuning={**QUICK, "batch_size": 400, "throttle_ms": 10})
+        for _ in range(4):
+            p = place.start("run", "-c", "rivet.yaml", env=env)
+            time.sleep(rnd.uniform(0.1, 1.0))
+            p.send_signal(signal.SIGKILL)
+            p.communicate()
+        time.sleep(1.1)
+        place.rivet("run", "-c", "rivet.yaml", env=env, code=0)
+        same_rows(place.dataset("x"), db.rows("SELECT * FROM t"))
