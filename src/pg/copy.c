@@ -2,6 +2,8 @@
 
 #include "pg/pg_internal.h"
 
+#define DRAIN_US 10000000 /* what was under way when the cancel was confirmed */
+
 static void drop_row(rv_pg *c)
 {
     PQfreemem(c->row);
@@ -39,14 +41,11 @@ static rv_status finish(rv_pg *c, const char *what, rv_error *err)
     return rv_pg_collect(c, what, NULL, err);
 }
 
-/* Reads first and waits only when that gave nothing: a full socket costs one call. */
 static rv_status more(rv_pg *c, int64_t until_us, bool *out_late, const char *what, rv_error *err)
 {
     rv_pg_wake wake = rv_pg_wait(c, POLLIN, until_us);
-    if (wake == RV_PG_STOPPED) {
-        rv_pg_send_cancel(c);
+    if (wake == RV_PG_STOPPED)
         return rv_pg_fail_stopped(c, what, err);
-    }
     *out_late = wake == RV_PG_PAST_DEADLINE;
     if (*out_late)
         return RV_OK;
@@ -61,10 +60,8 @@ rv_status rv_pg_copy_next_until(rv_pg *c, int64_t until_us, const char **out, si
     drop_row(c);
     if (!c->copying)
         return rv_fail(err, RV_E_INTERNAL, "no COPY is under way");
-    if (rv_pg_interrupted(c)) {
-        rv_pg_send_cancel(c);
+    if (rv_pg_interrupted(c))
         return rv_pg_fail_stopped(c, what, err);
-    }
     for (;;) {
         int n = PQgetCopyData(c->conn, &c->row, 1);
         if (n > 0) {
@@ -96,26 +93,40 @@ rv_status rv_pg_copy_next(rv_pg *c, const char **out, size_t *out_n, rv_error *e
     return rv_pg_copy_next_until(c, 0, out, out_n, &late, err);
 }
 
+/* Reads on to the end of a cancelled COPY. */
+static rv_status drain(rv_pg *c, rv_error *err)
+{
+    int64_t until = rv_clock_mono_us() + DRAIN_US;
+    const char *row = NULL;
+    size_t n = 0;
+    bool late = false;
+    rv_status st;
+    do
+        st = rv_pg_copy_next_until(c, until, &row, &n, &late, err);
+    while (st == RV_OK && row && !late);
+    if (late)
+        c->broken = true;
+    return late ? rv_pg_fail(c, NULL, "ending a page early", err) : st;
+}
+
 rv_status rv_pg_copy_cut(rv_pg *c, rv_error *err)
 {
     const char *what = "ending a page early";
-    const char *row = NULL;
-    size_t n = 0;
+    rv_error end;
     drop_row(c);
     if (!c->copying)
         return RV_OK;
-    if (c->pooled || !c->cancel) {
-        c->broken = true;
-        return rv_fail(err, RV_E_SOURCE_BUSY, "%s: behind a pooler a statement cannot be cancelled",
-                       what);
-    }
-    rv_pg_send_cancel(c);
-    rv_error end;
+    if (rv_pg_interrupted(c))
+        return rv_pg_fail_stopped(c, what, err);
     rv_error_clear(&end);
-    rv_status st;
-    do
-        st = rv_pg_copy_next(c, &row, &n, &end);
-    while (st == RV_OK && row);
+    if (!rv_pg_send_cancel(c, RV_PG_CANCEL_GRACE_US)) {
+        c->broken = true;
+        rv_status st = rv_fail(err, c->connect_code, "%s: the statement cannot be cancelled", what);
+        if (err)
+            err->retry = RV_RETRY_N;
+        return st;
+    }
+    rv_status st = drain(c, &end);
     /* the cancel, or any other failure of a statement nobody wants any more, ends it well */
     if (st == RV_OK || (!c->broken && st != RV_E_INTERRUPTED))
         return RV_OK;

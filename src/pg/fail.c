@@ -179,8 +179,8 @@ static state_class classify_client(rv_str text)
     static const char *const tls[] = {"certificate",          "SSL was required", "private key",
                                       "does not support SSL", "SSL error",        NULL};
     static const char *const access_words[] = {
-        "password",    "authentication", "SCRAM", "channel binding",
-        "requirepeer", "requires peer",  NULL};
+        "password", "authentication", "SCRAM",         "channel binding",
+        "GSSAPI",   "requirepeer",    "requires peer", NULL};
     static const char *const written[] = {"invalid ", "definition of service", "could not match",
                                           "not supported when", NULL};
     if (has(text, "SSL SYSCALL") || has(text, "unexpected eof"))

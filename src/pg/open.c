@@ -57,7 +57,6 @@ void rv_pg_close(rv_pg *c)
     if (!c)
         return;
     PQfreemem(c->row);
-    PQfreeCancel(c->cancel);
     PQfinish(c->conn);
     if (c->wake_fd >= 0)
         (void)close(c->wake_fd);
@@ -208,7 +207,6 @@ static rv_status settle(rv_pg *c, rv_error *err)
     c->loopback = is_loopback(PQsocket(c->conn));
     if (PQsetnonblocking(c->conn, 1) != 0)
         return rv_fail_memory(err);
-    c->cancel = PQgetCancel(c->conn);
     return RV_OK;
 }
 

@@ -14,7 +14,6 @@
 struct rv_pg {
     const rv_env *env;
     PGconn *conn;
-    PGcancel *cancel;        /* NULL: none could be made; then nothing is cancelled */
     int wake_fd;             /* eventfd, written by rv_pg_interrupt, never read */
     atomic_bool interrupted; /* by rv_pg_interrupt */
     bool pooled;             /* no cancel leaves this connection */
@@ -50,8 +49,11 @@ rv_status rv_pg_result(rv_pg *c, const char *what, PGresult **out, rv_error *err
 rv_status rv_pg_collect(rv_pg *c, const char *what, PGresult **out, rv_error *err) RV_MUST_USE;
 /* After a cancel: an empty query that takes the blow if the cancel is late. */
 rv_status rv_pg_barrier(rv_pg *c, rv_error *err) RV_MUST_USE;
-/* Asks the server to stop the running statement, unless a pooler stands between. */
-void rv_pg_send_cancel(rv_pg *c);
+/* Asks the server to stop the running statement. False: it has not confirmed within wait_us, or a
+ * pooler stands between and it was not asked; a late cancel may then still come. */
+bool rv_pg_send_cancel(rv_pg *c, int64_t wait_us);
+#define RV_PG_CANCEL_GRACE_US 2000000
+/* Stops what runs, as far as that is possible at once; the connection is of no further use. */
 rv_status rv_pg_fail_stopped(rv_pg *c, const char *what, rv_error *err);
 bool rv_pg_is_failure(const PGresult *r);
 

@@ -7,6 +7,7 @@
 #include "pg/pg_internal.h"
 
 #define CANCEL_GRACE_US 5000000 /* a cancelled statement that goes on for longer is given up */
+#define STOP_GRACE_US 300000    /* the process is about to end */
 
 bool rv_pg_interrupted(const rv_pg *c)
 {
@@ -53,18 +54,10 @@ rv_pg_wake rv_pg_wait(const rv_pg *c, short events, int64_t deadline_us)
     }
 }
 
-void rv_pg_send_cancel(rv_pg *c)
-{
-    char reason[256];
-    if (c->pooled || !c->cancel || c->broken)
-        return;
-    c->cancel_sent = true;
-    /* a cancel that cannot be delivered leaves the statement to the server's own limits */
-    (void)PQcancel(c->cancel, reason, sizeof reason);
-}
-
 rv_status rv_pg_fail_stopped(rv_pg *c, const char *what, rv_error *err)
 {
+    if (PQtransactionStatus(c->conn) == PQTRANS_ACTIVE)
+        (void)rv_pg_send_cancel(c, STOP_GRACE_US);
     c->broken = true;
     return rv_fail(err, RV_E_INTERRUPTED, "%s: interrupted", what);
 }
@@ -109,9 +102,8 @@ rv_status rv_pg_flush(rv_pg *c, int sent, const char *what, rv_error *err)
 /* The first time past the deadline the statement is cancelled, the second time given up. */
 static rv_status pass_deadline(rv_pg *c, const char *what, rv_error *err)
 {
-    if (!c->timed_out && !c->pooled && c->cancel) {
+    if (!c->timed_out && rv_pg_send_cancel(c, RV_PG_CANCEL_GRACE_US)) {
         c->timed_out = true;
-        rv_pg_send_cancel(c);
         c->deadline_us = rv_clock_mono_us() + CANCEL_GRACE_US;
         return RV_OK;
     }
@@ -135,7 +127,6 @@ rv_status rv_pg_await(rv_pg *c, const char *what, rv_error *err)
             RV_TRY(pass_deadline(c, what, err));
             break;
         case RV_PG_STOPPED:
-            rv_pg_send_cancel(c);
             return rv_pg_fail_stopped(c, what, err);
         }
     }
