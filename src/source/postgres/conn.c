@@ -260,6 +260,7 @@ void rv_pgs_close(rv_source *s)
     if (!s)
         return;
     rv_pg_close(s->pg);
+    rv_pgs_window_free(s->window);
     rv_arena_free(&s->arena);
     rv_free(s);
 }

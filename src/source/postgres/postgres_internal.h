@@ -31,7 +31,7 @@ struct rv_source {
     bool statement_pool;      /* BEGIN is refused */
     bool snapshot;            /* inside snapshot_begin .. snapshot_end */
     char snapshot_name[64];
-    atomic_llong held_session; /* backend pid that holds a snapshot or cursor now; 0 none */
+    atomic_llong held_session;   /* backend pid that holds a snapshot or cursor now; 0 none */
     const char *checkpoints_sql; /* signal.c's own choice; NULL: none yet */
     bool money_known;
     int money_scale;
@@ -76,11 +76,11 @@ typedef struct rv_pgs_column {
     const char *name;
     uint32_t oid; /* base type (domains resolved) as the stream carries it */
     int32_t typmod;
-    uint32_t element; /* of an array's element type; 0 */
-    bool as_text;     /* selected as "col"::text by the outer SELECT */
-    int scale;        /* numeric, money */
-    rv_type type;     /* canonical, after the override */
-    int decoder;      /* decode.c's own index, chosen by rv_pgs_column_bind */
+    uint32_t element;    /* of an array's element type; 0 */
+    bool as_text;        /* selected as "col"::text by the outer SELECT */
+    int scale;           /* numeric, money */
+    rv_type type;        /* canonical, after the override */
+    int decoder;         /* decode.c's own index, chosen by rv_pgs_column_bind */
     int element_decoder; /* of a list */
     bool overridden;     /* by exports[].columns */
 } rv_pgs_column;
@@ -160,6 +160,9 @@ rv_pgs_wire_kind(uint32_t oid); /* kind of a key or bound datum; RV_KIND_NONE-li
 bool rv_pgs_key_type(uint32_t oid, char typtype); /* may page: int, decimal, text, uuid, date, ts */
 /* The type of COALESCE(a, b); 0: none that Rivet can read as a bound. */
 uint32_t rv_pgs_common_oid(uint32_t a, uint32_t b);
+
+/* ---- window.c ---- */
+void rv_pgs_window_free(rv_pgs_window *w); /* by rv_pgs_close */
 
 /* ---- driver members, one file each; prototypes follow the vtable ---- */
 rv_status rv_pgs_open(const rv_env *env, const rv_source_opts *opts, rv_source **out,

@@ -40,4 +40,91 @@ void rv_pgs_copy_feed(rv_pgs_copy *c, const char *data, size_t n);
 rv_pgs_tuple rv_pgs_copy_row(rv_pgs_copy *c, size_t n_fields, const char **out_fields,
                              int32_t *out_lengths);
 
+/* ---- scan.c ---- */
+
+typedef struct rv_pgs_place { /* one order value of the last row, in its wire form */
+    rv_buf raw;
+    bool null;
+} rv_pgs_place;
+
+typedef struct rv_pgs_fetches { /* cursor.c */
+    PGresult *rows;
+    int row; /* of `rows`, the next to be taken */
+    uint64_t asked;
+    uint64_t work_mem_bytes; /* 0 unreadable */
+    int64_t idle_us;         /* 0 none */
+    int64_t opened_us;       /* monotonic */
+    rv_page_end piece;       /* of the FETCH at hand */
+    bool open, own_transaction, warned;
+} rv_pgs_fetches;
+
+struct rv_scan {
+    rv_source *s;
+    const rv_relation *rel;
+    const rv_pgs_relation *r;
+    rv_page_spec page; /* scalars and callbacks; what it points to is read in rv_pgs_scan only */
+    rv_arena arena;
+    const char *what; /* "reading table 'orders'" */
+
+    size_t n_columns, n_fields; /* fields: columns, then helpers of the order */
+    const rv_pgs_decode_fn *decode;
+    const char **fields;
+    int32_t *lengths;
+    uint8_t *nulled; /* one per column: policy turned it to NULL in this row */
+
+    size_t n_order;
+    int order_field[RV_PGS_ORDER_MAX];
+    uint32_t order_oid[RV_PGS_ORDER_MAX];
+    const char *order_name[RV_PGS_ORDER_MAX];
+    rv_pgs_place last[RV_PGS_ORDER_MAX];
+    rv_datum last_datum[RV_PGS_ORDER_MAX];
+    rv_str before; /* text of the first order value of `after`; ptr NULL: none or NULL */
+    bool before_known, before_null;
+
+    rv_pgs_copy copy;
+    rv_pgs_fetches fetches;
+    rv_page_end end;
+    int64_t start_us;     /* monotonic: when this call began */
+    int64_t statement_us; /* of the calls before this one */
+    int64_t cut_at_us;    /* monotonic; 0 never */
+    bool may_cut;         /* by a cancel */
+    bool cut_empty;       /* also before the first row */
+    bool server_limit;    /* statement_timeout is the page's, not the user's */
+    bool windowed;
+    bool patient; /* the smallest window: it is read to its end */
+    bool done;
+    const rv_datum *end_of_window; /* where an empty page goes on; NULL: nowhere */
+    bool more_windows;             /* the page's end is not the relation's */
+};
+
+/* Appends the row in fields and lengths, asks `keep`, remembers its position. */
+rv_status rv_pgs_take_row(rv_scan *scan, rv_builder *b, rv_error *err) RV_MUST_USE;
+/* comment, settings and "COPY (select LF) TO STDOUT (FORMAT binary)". */
+rv_status rv_pgs_copy_start(rv_scan *scan, const rv_page_spec *page, const rv_pgs_select_opts *opts,
+                            rv_error *err) RV_MUST_USE;
+
+/* ---- ranges.c: windows of heap blocks inside one snapshot ---- */
+
+rv_status rv_pgs_ranges_start(rv_scan *scan, const rv_page_spec *page, rv_error *err) RV_MUST_USE;
+/* "(5,3)" as block and offset. */
+bool rv_pgs_ctid_parse(rv_str text, uint32_t *out_block, uint32_t *out_offset);
+
+/* ---- cursor.c ---- */
+
+rv_status rv_pgs_cursor_start(rv_scan *scan, const rv_page_spec *page, rv_error *err) RV_MUST_USE;
+rv_status rv_pgs_cursor_next(rv_scan *scan, rv_builder *b, bool *out_end,
+                             rv_error *err) RV_MUST_USE;
+void rv_pgs_cursor_close(rv_scan *scan); /* ROLLBACK unless it ended well */
+/* Rows of the next FETCH, by the row size observed (0: none yet). */
+uint64_t rv_pgs_fetch_rows(uint64_t batch, uint64_t work_mem_bytes, uint64_t row_bytes);
+
+/* ---- window.c: key windows of a selective condition ---- */
+
+/* May the page be read in key windows? Then a page cut before its first row gains something. */
+bool rv_pgs_window_applies(const rv_page_spec *page);
+/* When windows are on for this relation: bounds `io_page` by the end of the next one, and sets
+ * scan->windowed, end_of_window and more_windows. */
+rv_status rv_pgs_window_enter(rv_scan *scan, rv_page_spec *io_page, rv_error *err) RV_MUST_USE;
+/* After the page: turns windows on or off, sizes the next one. */
+rv_status rv_pgs_window_leave(rv_scan *scan, bool cut_by_time, rv_error *err) RV_MUST_USE;
 #endif
