@@ -1,0 +1,87 @@
+/* DDL guard: the catalog, or the query's description, against what `resolve` saw.
+ * Source: spec "source-safety" section 13. */
+#include <stdlib.h>
+
+#include "source/postgres/relation_internal.h"
+
+/* "<bytes>:<name> <oid> <modifier>\n" of a fingerprint. */
+typedef struct line {
+    rv_str name, type;
+} line;
+
+static bool next_line(const char **at, line *out)
+{
+    char *colon = NULL;
+    if (!**at)
+        return false;
+    size_t n = (size_t)strtoull(*at, &colon, 10);
+    out->name = (rv_str){colon + 1, n};
+    const char *type = colon + 1 + n, *end = strchr(type, '\n');
+    out->type = (rv_str){type, (size_t)(end - type)};
+    *at = end + 1;
+    return true;
+}
+
+static rv_status changed(const char *what, rv_str column, const char *how, rv_error *err)
+{
+    rv_status st = rv_fail(err, RV_E_SOURCE_CHANGED, "%s: column '%.*s' %s while it was read", what,
+                           RV_STR_ARG(column), how);
+    rv_hint(err, "run again: the next run sees the new columns and applies on_schema_drift");
+    return st;
+}
+
+static rv_status compare(const char *then, const char *now, const char *what, rv_error *err)
+{
+    line a, b;
+    while (next_line(&then, &a)) {
+        if (!next_line(&now, &b) || !rv_str_eq(a.name, b.name))
+            return changed(what, a.name, "was dropped, renamed or moved", err);
+        if (!rv_str_eq(a.type, b.type))
+            return changed(what, a.name, "changed its type", err);
+    }
+    return next_line(&now, &b) ? changed(what, b.name, "was added", err) : RV_OK;
+}
+
+static rv_status recheck_table(rv_pgs_resolving *v, const char *what, const char **out,
+                               rv_error *err)
+{
+    rv_pgs_table t = {.oid = v->r->base_oid};
+    RV_TRY(rv_pgs_table_attrs(v->s, &t, v->arena, err));
+    if (t.n_attrs == 0)
+        return rv_fail(err, RV_E_SOURCE_CHANGED, "%s: it was dropped or renamed", what);
+    return rv_pgs_attr_print(&t, v->arena, out, err);
+}
+
+static rv_status recheck_query(rv_pgs_resolving *v, const char *what, const char **out,
+                               rv_error *err)
+{
+    const char *sql = NULL;
+    RV_TRY(rv_arena_printf(v->arena, &sql, err, "SELECT * FROM (%s\n) AS _rivet WHERE 1 = 0",
+                           v->r->query));
+    rv_status st = rv_pgs_describe(v, sql, NULL, err);
+    /* what it names is gone, or named otherwise */
+    if (st == RV_E_SOURCE_QUERY || st == RV_E_SOURCE_MISSING) {
+        if (err)
+            err->code = RV_E_SOURCE_CHANGED;
+        return rv_wrap(err, RV_E_SOURCE_CHANGED, "%s: its columns changed while it was read", what);
+    }
+    RV_TRY(st);
+    return rv_pgs_description_print(v, out, err);
+}
+
+rv_status rv_pgs_recheck(rv_source *s, const rv_relation *rel, rv_error *err)
+{
+    rv_arena arena = RV_ARENA_INIT;
+    rv_pgs_resolving v = {.s = s, .arena = &arena, .r = rel->driver};
+    const char *now = NULL, *what = NULL;
+    rv_status st;
+    RV_GO(rv_pgs_what(rel, &arena, &what, err));
+    if (v.r->query)
+        RV_GO(recheck_query(&v, what, &now, err));
+    else
+        RV_GO(recheck_table(&v, what, &now, err));
+    st = compare(v.r->fingerprint, now, what, err);
+done:
+    rv_arena_free(&arena);
+    return st;
+}
