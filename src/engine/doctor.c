@@ -264,7 +264,7 @@ static rv_status fresh_state(rv_doctoring *d, rv_error *err)
                       "RIVET_STATE_URL");
         return report_fail(d, "State", &why, err);
     }
-    RV_TRY(rv_arena_printf(d->arena, &name, err, "State (sqlite, schema v%d)",
+    RV_TRY(rv_arena_printf(d->arena, &name, err, "State (%s, schema v%d)", rv_state_kind(url),
                            RV_STATE_SCHEMA_VERSION));
     report(d, 'O', name, "created by the first run");
     return RV_OK;

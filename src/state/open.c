@@ -43,6 +43,12 @@ static bool is_postgres(rv_str url)
     return word > 0 && word < url.len && url.ptr[word] == '=';
 }
 
+const char *rv_state_kind(const char *url)
+{
+    const rv_backend *b = is_postgres(rv_str_c(url)) ? &rv_backend_postgres : &rv_backend_sqlite;
+    return b->name;
+}
+
 rv_status rv_state_locate(const char *url, const char *config_dir, const rv_backend **out_backend,
                           char **out_path, rv_error *err)
 {

@@ -1,5 +1,5 @@
 /* state/state.h: what Rivet remembers between runs. Semantic transactions over one SQL schema;
- * the backend (SQLite now, PostgreSQL through the same statements) is behind backend.h.
+ * the backend (SQLite or PostgreSQL, through the same statements) is behind backend.h.
  * Every write of a runner names its lease and takes effect only while that lease is current:
  * otherwise RV_E_STATE_LEASE_LOST. Lost COMMIT answers are settled by reading back; passing
  * failures are retried inside (5 tries), then RV_E_STATE_UNREACHABLE.
@@ -31,6 +31,8 @@ rv_status rv_state_open(const rv_env *env, const rv_state_opts *opts, rv_state *
                         rv_error *err) RV_MUST_USE;
 void rv_state_close(rv_state *s);
 const char *rv_state_label(const rv_state *s); /* "sqlite, schema v1" */
+/* The backend that a RIVET_STATE_URL names, whether it exists or not: "sqlite", "postgres". */
+const char *rv_state_kind(const char *url);
 /* The lease's clock: the server's, with SQLite the host's. */
 rv_status rv_state_now_us(rv_state *s, int64_t *out, rv_error *err) RV_MUST_USE;
 

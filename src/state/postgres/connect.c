@@ -146,6 +146,9 @@ static rv_status connect_once(rv_db *db, rv_error *err)
                              .require_tls = require_tls(db)};
     if (rv_pg_open(&db->quiet, &opts, &db->conn, &why) != RV_OK) {
         db->conn = NULL;
+        if (why.code == RV_E_SOURCE_TLS && opts.require_tls && !why.hint[0])
+            rv_hint(&why, "RIVET_REQUIRE_TLS=1 refuses a state that is remote and plaintext; turn "
+                          "TLS on at the server");
         return rv_pgstate_failed(db, &why, err);
     }
     name_place(db);
