@@ -3,7 +3,7 @@
 
 const rv_source_driver *const *rv_source_drivers(void)
 {
-    static const rv_source_driver *const drivers[] = {&rv_source_sqlite, NULL};
+    static const rv_source_driver *const drivers[] = {&rv_source_sqlite, &rv_source_postgres, NULL};
     return drivers;
 }
 

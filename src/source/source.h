@@ -149,6 +149,8 @@ typedef struct rv_source_opts {
 
 typedef struct rv_source_info {
     const char *identity; /* server identity fact, or host:port; sqlite: absolute path */
+    const char *host_port; /* as connected to, "db.example:5432"; NULL: unknown or none. The name
+                              under which a failover may answer with another identity */
     const char *database;
     const char *version;
     const char *connection; /* direct, transaction-pooler, proxysql ... */
@@ -274,6 +276,7 @@ typedef struct rv_source_driver {
 } rv_source_driver;
 
 extern const rv_source_driver rv_source_sqlite;
+extern const rv_source_driver rv_source_postgres;
 const rv_source_driver *const *rv_source_drivers(void);  /* NULL-terminated */
 const rv_source_driver *rv_source_for(rv_engine engine); /* NULL: not in this build */
 

@@ -222,6 +222,7 @@ static rv_status fill_info(rv_source *s, rv_error *err)
     RV_GO(rv_arena_cstr(&s->arena, version, &s->info.version, err));
     RV_GO(server_identity(s, &s->info.identity, err));
     RV_GO(rv_arena_cstr(&s->arena, rv_str_c(rv_pg_tls(s->pg)), &s->info.tls, err));
+    RV_GO(rv_arena_cstr(&s->arena, rv_str_c(rv_pg_host_port(s->pg)), &s->info.host_port, err));
     s->info.connection = s->pooled ? "transaction-pooler" : "direct";
     s->info.cannot_cut = s->pooled;
     s->info.loopback = rv_pg_loopback(s->pg);
