@@ -99,19 +99,37 @@ static int reset_chunks(rv_cli *cli, rv_state *state)
 
 /* ---- accept and set-cursor ---- */
 
+/* Of the position, or, without one, of the checkpoint in progress; NULL when nothing is stored. */
+static rv_status stored_owner(rv_cli *cli, rv_state *state, const char *name, const char **out,
+                              rv_error *err)
+{
+    rv_position_row p = {0};
+    rv_checkpoint_row c = {0};
+    rv_run_row run = {0};
+    bool found = false;
+    RV_TRY(rv_state_position_get(state, name, cli->arena, &p, &found, err));
+    *out = found ? p.owner : NULL;
+    if (*out)
+        return RV_OK;
+    RV_TRY(rv_state_checkpoint_get(state, name, cli->arena, &c, &found, err));
+    if (found)
+        RV_TRY(rv_state_run_get(state, c.run_id, cli->arena, &run, &found, err));
+    *out = found ? run.owner : NULL;
+    return RV_OK;
+}
+
 static int accept(rv_cli *cli, rv_state *state, const rv_cfg_export *x)
 {
     rv_error err = {0};
-    rv_position_row p = {0};
-    const char *facts = NULL;
-    bool found = false, yes = false;
-    if (rv_state_position_get(state, x->name, cli->arena, &p, &found, &err) != RV_OK ||
+    const char *facts = NULL, *stored = NULL;
+    bool yes = false;
+    if (stored_owner(cli, state, x->name, &stored, &err) != RV_OK ||
         rv_engine_owner_facts(&cli->env, cli->cfg, x, cli->arena, &facts, &err) != RV_OK)
         return failed(cli, &err);
     rv_cli_notef(cli,
                  "stored: %s\ntoday:  %s\nWARNING: the next run continues from progress that was "
                  "made elsewhere; rows may be missing or doubled if the data differs.\n",
-                 found && p.owner ? p.owner : "(none)", facts);
+                 stored ? stored : "(none)", facts);
     int code = rv_cli_confirm(cli, "Bind the stored progress to today's facts?", &yes);
     if (code != 0 || !yes)
         return code ? code : 1;
@@ -219,6 +237,13 @@ static int change(rv_cli *cli, rv_state *state)
     }
 }
 
+/* A first position may be stored before the first run. */
+static int new_state(rv_cli *cli, rv_state **out)
+{
+    rv_error err = {0};
+    return rv_engine_state(&cli->env, cli->cfg, false, out, &err) == RV_OK ? 0 : failed(cli, &err);
+}
+
 int rv_cmd_state_change(rv_cli *cli)
 {
     rv_state *state = NULL;
@@ -236,7 +261,7 @@ int rv_cmd_state_change(rv_cli *cli)
         return code;
     if (id == RV_CMD_STATE_FINISH_RUN)
         return finish_run(cli);
-    code = rv_cli_state(cli, &state);
+    code = id == RV_CMD_STATE_SET_CURSOR ? new_state(cli, &state) : rv_cli_state(cli, &state);
     if (code == 0)
         code = change(cli, state);
     rv_state_close(state);

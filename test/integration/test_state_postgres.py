@@ -126,8 +126,11 @@ def test_commands_change_what_they_say(place):
     fill(conn, 3000)
     place.config([INC, crash.K])
     with state(place):
+        r = place.rivet("state", "set-cursor", "-c", "rivet.yaml", "-e", "i", "2990", "--yes", code=0)
+        assert "(none) -> 2990" in r.err, r
         place.rivet("run", "-c", "rivet.yaml", code=0)
         assert position(place) == "3000"
+        same_rows(place.dataset("i"), table(conn, "SELECT * FROM t WHERE id >= 2990"))
         place.rivet("state", "set-cursor", "-c", "rivet.yaml", "-e", "i", "2000", "--yes", code=0)
         assert position(place) == "2000"
         place.rivet("state", "set-cursor", "-c", "rivet.yaml", "-e", "i", "many", "--yes", code=1)
@@ -208,7 +211,10 @@ def test_copy_refuses_a_live_lease(place):
         await_open_run(db.url())
         r = place.rivet("state", "copy", "-c", "rivet.yaml", "--to", "sqlite:copy.db", code=2)
         assert str(p.pid) in r.err, r
-        place.rivet("state", "reset", "-c", "rivet.yaml", "-e", "k", code=2)
+        for command in (("reset", "-e", "k"), ("reset-chunks", "-e", "k"), ("reset-chunks", "--failed"),
+                        ("accept", "-e", "k", "--yes"), ("finish-run", "--run-id", crash.runs(place)[0][0])):
+            r = place.rivet("state", *command, "-c", "rivet.yaml", code=2)
+            assert str(p.pid) in r.err, r
         p.send_signal(signal.SIGTERM)
         p.communicate(timeout=60)
         place.rivet("state", "copy", "-c", "rivet.yaml", "--to", "sqlite:copy.db", code=0)
