@@ -58,6 +58,24 @@ static rv_status add_command(rv_buf *out, const rv_command *c, rv_error *err)
     return rv_buf_printf(out, err, "\n```bash\n%s\n```\n", c->example);
 }
 
+static const char state_backend[] =
+    "\n## State backend\n\n"
+    "Cursors, manifests, chunk checkpoints, leases and the run journal are kept where "
+    "`RIVET_STATE_URL` says:\n\n"
+    "| Value | State |\n|---|---|\n"
+    "| unset or empty | SQLite, `.rivet_state.db` beside the configuration |\n"
+    "| `sqlite:/path` | SQLite at that path |\n"
+    "| `postgres://...`, `postgresql://...`, `host=... dbname=...` | PostgreSQL 12 or later, "
+    "database encoding UTF8 |\n\n"
+    "In PostgreSQL the tables are created and upgraded on first use, in schema `rivet` when it "
+    "exists or may be created, else in the first schema of the role's `search_path`. Transaction "
+    "poolers are fine: nothing outlives a transaction. A remote connection without TLS is warned "
+    "of, and refused with `RIVET_REQUIRE_TLS=1`. The server may be away for up to a minute during "
+    "a run; longer, or at the start, ends with exit code 2, and no position moves.\n\n"
+    "`rivet state copy --to URL` moves a state from one backend to the other while no run is "
+    "alive.\n\n"
+    "```bash\nexport RIVET_STATE_URL=postgresql://rivet@db.example.com/rivet_state\n```\n";
+
 rv_status rv_help_markdown(rv_buf *out, rv_error *err)
 {
     size_t n = 0;
@@ -76,5 +94,5 @@ rv_status rv_help_markdown(rv_buf *out, rv_error *err)
         if (!(c->bits & RV_CMD_HIDDEN))
             RV_TRY(add_command(out, c, err));
     }
-    return RV_OK;
+    return rv_buf_add_c(out, state_backend, err);
 }
