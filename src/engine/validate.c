@@ -87,6 +87,11 @@ static rv_status resolve_prefix(rv_validating *v, const char **out, rv_error *er
                               .run_id = v->opts->run_id};
     if (pattern && (strstr(pattern, "{run_id}") || strstr(pattern, "{date}"))) {
         RV_TRY(placeholder_run(v, &run, &found, err));
+        /* a repair lies at the prefix of the run it mended, whatever its own id and day */
+        if (found && run.prefix && !v->opts->date) {
+            *out = run.prefix;
+            return RV_OK;
+        }
         if (found && !values.run_id)
             values.run_id = run.run_id;
         if (found && !values.date)
@@ -102,7 +107,7 @@ static rv_status resolve_prefix(rv_validating *v, const char **out, rv_error *er
     return rv_cfg_expand(pattern ? pattern : "", &values, v->arena, out, err);
 }
 
-static rv_status open_dest(rv_validating *v, rv_error *err)
+rv_status rv_validate_open(rv_validating *v, rv_error *err)
 {
     const rv_cfg_dest *d = &v->x->dest;
     const char *prefix;
@@ -119,10 +124,16 @@ static rv_status open_dest(rv_validating *v, rv_error *err)
 
 static rv_status refuse_unbuilt(const rv_cfg_export *x, rv_error *err)
 {
-    if (x->mode != RV_CDC && !x->partition_by)
+    if (x->partition_by) {
+        rv_status st = rv_fail(err, RV_E_STATE_UNKNOWN,
+                               "export '%s': the state knows no partition of it", x->name);
+        rv_hint(err, "name one with --prefix .../%s=VALUE", x->partition_by);
+        return st;
+    }
+    if (x->mode != RV_CDC)
         return RV_OK;
-    return rv_fail(err, RV_E_CONFIG_UNSUPPORTED, "export '%s': %s is not part of this build",
-                   x->name, x->partition_by ? "partition_by" : "mode: cdc");
+    return rv_fail(err, RV_E_CONFIG_UNSUPPORTED, "export '%s': mode: cdc is not part of this build",
+                   x->name);
 }
 
 static rv_status steps(rv_validating *v, rv_error *err)
@@ -134,7 +145,7 @@ static rv_status steps(rv_validating *v, rv_error *err)
         r->prefix = "stdout";
         return RV_OK;
     }
-    RV_TRY(open_dest(v, err));
+    RV_TRY(rv_validate_open(v, err));
     RV_TRY(rv_validate_prefix(v, err));
     if (v->opts->depth == RV_DEPTH_LIGHT)
         return RV_OK;
@@ -169,22 +180,26 @@ static rv_status validate_one(rv_validating *v, rv_error *err)
 }
 
 static rv_status validate_all(const rv_env *env, const rv_cfg *cfg, const rv_validate_opts *opts,
-                              rv_state *state, rv_arena *arena, rv_validate_report *reports,
+                              rv_state *state, rv_arena *arena, rv_validate_report **out,
                               size_t *out_n, rv_error *err)
 {
-    for (size_t i = 0; i < cfg->n_exports; i++) {
-        const rv_cfg_export *x = &cfg->exports[i];
-        if (opts->export_name && strcmp(x->name, opts->export_name) != 0)
-            continue;
+    const rv_cfg_export **subjects;
+    size_t n = 0;
+    rv_validate_report *reports;
+    RV_TRY(rv_validate_subjects(cfg, opts, state, arena, &subjects, &n, err));
+    RV_TRY(rv_arena_array(arena, n + 1, sizeof *reports, &reports, err));
+    for (size_t i = 0; i < n; i++) {
         RV_TRY(rv_cancel_check(env->cancel, err));
         rv_validating v = {.env = env,
-                           .x = x,
+                           .x = subjects[i],
                            .opts = opts,
                            .state = state,
                            .arena = arena,
-                           .out = &reports[(*out_n)++]};
+                           .out = &reports[i]};
         RV_TRY(validate_one(&v, err));
     }
+    *out = reports;
+    *out_n = n;
     return RV_OK;
 }
 
@@ -192,21 +207,11 @@ rv_status rv_engine_validate(const rv_env *env, const rv_cfg *cfg, const rv_vali
                              rv_arena *arena, rv_validate_report **out, size_t *out_n,
                              rv_error *err)
 {
-    rv_validate_report *reports;
     rv_state *state = NULL;
-    const char *suggestion;
-    size_t n = 0;
     if (opts->prefix && !opts->export_name && cfg->n_exports > 1)
         return rv_fail(err, RV_E_USAGE, "--prefix needs --export when the config has several");
-    if (opts->export_name && !rv_cfg_find_export(cfg, opts->export_name, &suggestion))
-        return rv_fail(err, RV_E_CONFIG_UNKNOWN_EXPORT, "no export '%s' in %s", opts->export_name,
-                       cfg->path);
-    RV_TRY(rv_arena_array(arena, cfg->n_exports, sizeof *reports, &reports, err));
     RV_TRY(rv_engine_state(env, cfg, true, &state, err));
-    rv_status st = validate_all(env, cfg, opts, state, arena, reports, &n, err);
+    rv_status st = validate_all(env, cfg, opts, state, arena, out, out_n, err);
     rv_state_close(state);
-    RV_TRY(st);
-    *out = reports;
-    *out_n = n;
-    return RV_OK;
+    return st;
 }

@@ -33,6 +33,13 @@ typedef struct rv_validating {
     size_t n_subjects;
 } rv_validating;
 
+/* validate.c: opens the destination where the export's newest run wrote, or where opts say. */
+rv_status rv_validate_open(rv_validating *v, rv_error *err) RV_MUST_USE;
+/* validate_subjects.c: the exports to look at: those named, partitions one by one. In the arena;
+ * RV_E_CONFIG_UNKNOWN_EXPORT. */
+rv_status rv_validate_subjects(const rv_cfg *cfg, const rv_validate_opts *opts, rv_state *state,
+                               rv_arena *arena, const rv_cfg_export ***out, size_t *out_n,
+                               rv_error *err) RV_MUST_USE;
 /* validate_prefix.c: manifests and marker at the prefix; chooses the subject. */
 rv_status rv_validate_prefix(rv_validating *v, rv_error *err) RV_MUST_USE;
 /* validate_parts.c: sample and full. */
