@@ -93,6 +93,8 @@ int rv_cmd_check(rv_cli *cli);
 int rv_cmd_doctor(rv_cli *cli);
 int rv_cmd_init(rv_cli *cli);
 int rv_cmd_validate(rv_cli *cli);
+int rv_cmd_reconcile(rv_cli *cli);
+int rv_cmd_repair(rv_cli *cli);
 int rv_cmd_state(rv_cli *cli);
 int rv_cmd_state_list(rv_cli *cli); /* show runs files chunks progression */
 int rv_cmd_state_change(rv_cli *cli);

@@ -58,6 +58,10 @@ static int dispatch(rv_cli *cli)
         return rv_cmd_run(cli);
     case RV_CMD_VALIDATE:
         return rv_cmd_validate(cli);
+    case RV_CMD_RECONCILE:
+        return rv_cmd_reconcile(cli);
+    case RV_CMD_REPAIR:
+        return rv_cmd_repair(cli);
     case RV_CMD_STATE:
         return rv_cmd_state(cli);
     case RV_CMD_STATE_SHOW:

@@ -30,6 +30,8 @@ rv_status rv_pool_run(rv_job *job, const rv_work *work, rv_error *err) RV_MUST_U
 
 /* The only unit of a continued run is sealed: uploads the rest; nothing is read. */
 rv_status rv_resume_sealed(rv_job *job, rv_executed *out, rv_error *err) RV_MUST_USE;
+/* Uploads and commits what is sealed; reads nothing and needs no source (repair). */
+rv_status rv_resume_sealed_units(rv_job *job, rv_error *err) RV_MUST_USE;
 /* What a checkpoint still owes: sealed units are finished, damaged ones done again or put back. */
 rv_status rv_resume_plan(rv_job *job, rv_work *work, rv_error *err) RV_MUST_USE;
 

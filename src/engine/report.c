@@ -2,6 +2,31 @@
 
 #include <string.h>
 
+void rv_export_report_empty(const rv_cfg_export *x, rv_export_report *r)
+{
+    *r = (rv_export_report){.export_name = x->name,
+                            .status = "failed",
+                            .mode = rv_mode_name(x->mode),
+                            .format = x->format,
+                            .rows = 0,
+                            .files = 0,
+                            .bytes = 0,
+                            .bytes_read = -1,
+                            .duration_ms = 0,
+                            .peak_rss_mb = -1,
+                            .retries = 0,
+                            .chunks_total = -1,
+                            .chunks_done = -1,
+                            .chunks_retried = -1,
+                            .longest_statement_ms = -1,
+                            .source_count = -1,
+                            .source_matched = -1,
+                            .validated = -1,
+                            .schema_changed = -1,
+                            .quality_passed = -1,
+                            .reconciled = -1};
+}
+
 static void number(rv_json *j, const char *key, int64_t v)
 {
     rv_json_key(j, key);

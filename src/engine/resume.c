@@ -196,6 +196,22 @@ static rv_status recheck_unit(rv_job *job, rv_work *work, const rv_unit_row *u, 
     return rv_quality_adopt(job, u, err);
 }
 
+rv_status rv_resume_sealed_units(rv_job *job, rv_error *err)
+{
+    rv_unit_rows units = {0};
+    rv_work work = {.kind = job->keyset ? RV_WORK_RANGES : RV_WORK_TASKS,
+                    .unit_rows = job->x->chunk_size};
+    RV_TRY(rv_state_ranges(job->state, job->run_id, &job->arena, &work.ranges, err));
+    RV_TRY(rv_state_units(job->state, job->run_id, &job->arena, &units, err));
+    for (size_t i = 0; i < units.n; i++) {
+        const rv_unit_row *u = &units.rows[i];
+        bool done;
+        if (u->sealed_at && !u->committed_at)
+            RV_TRY(finish_sealed(job, &work, u, &done, err));
+    }
+    return RV_OK;
+}
+
 rv_status rv_resume_plan(rv_job *job, rv_work *work, rv_error *err)
 {
     rv_unit_rows units = {0};

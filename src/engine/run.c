@@ -11,6 +11,9 @@
 #include "destination/stdout/stdout.h"
 #include "engine/drift.h"
 #include "engine/owner.h"
+#include "engine/partition.h"
+#include "engine/report.h"
+#include "engine/quality.h"
 #include "engine/rss.h"
 #include "engine/settle.h"
 
@@ -18,6 +21,11 @@
 #define STEM_TRIES 1000u
 
 /* ---- identity and lease ---- */
+
+static const char *checks_of(const rv_job *job)
+{
+    return job->reconcile ? "validate,reconcile" : job->validate ? "validate" : NULL;
+}
 
 static rv_status row_for(rv_job *job, rv_run_row *row, rv_error *err)
 {
@@ -36,14 +44,14 @@ static rv_status row_for(rv_job *job, rv_run_row *row, rv_error *err)
     *row = (rv_run_row){.run_id = job->run_id,
                         .export_name = job->x->name,
                         .aggregate_id = job->aggregate_id,
-                        .mode = rv_mode_name(job->mode),
+                        .mode = job->repairs ? "repair" : rv_mode_name(job->mode),
                         .stem = job->stem,
                         .prefix = job->prefix,
                         .date_token = job->date,
                         .status = "running",
                         .owner_token = job->owner_token,
                         .started_at = job->started_at,
-                        .checks = job->validate ? "validate" : ""};
+                        .checks = checks_of(job) ? checks_of(job) : ""};
     rv_process_self(&row->process);
     if (st == RV_OK)
         st = rv_arena_cstr(&job->arena, rv_buf_str(&json), &row->destination, err);
@@ -66,7 +74,7 @@ static rv_status move_identity(rv_job *job, rv_error *err)
     return rv_job_open(job, err);
 }
 
-static rv_status take_lease(rv_job *job, rv_settled *settled, rv_error *err)
+rv_status rv_run_take_lease(rv_job *job, rv_settle_for purpose, rv_settled *settled, rv_error *err)
 {
     for (unsigned i = 0; i < STEM_TRIES; i++) {
         rv_run_row row, open;
@@ -83,7 +91,7 @@ static rv_status take_lease(rv_job *job, rv_settled *settled, rv_error *err)
             RV_TRY(move_identity(job, err));
             continue;
         }
-        RV_TRY(rv_settle(job, RV_SETTLE_RUN, settled, err)); /* somebody was quicker */
+        RV_TRY(rv_settle(job, purpose, settled, err)); /* somebody was quicker */
         if (settled->resume)
             return RV_OK;
     }
@@ -216,8 +224,7 @@ typedef struct rv_course {
     bool published;
 } rv_course;
 
-/* Only memory is worth failing for: a journal that cannot be kept on disk is a WARN (D10). */
-static rv_status open_journal(rv_job *job, rv_error *err)
+rv_status rv_run_open_journal(rv_job *job, rv_error *err)
 {
     rv_error why = {0};
     rv_status st = rv_file_mkdirs(job->run_dir, 0700, &why);
@@ -236,7 +243,7 @@ static rv_status start(rv_job *job, rv_course *c, rv_error *err)
     RV_TRY(rv_job_open(job, err));
     RV_TRY(rv_settle(job, RV_SETTLE_RUN, &c->settled, err));
     if (!c->settled.resume)
-        RV_TRY(take_lease(job, &c->settled, err));
+        RV_TRY(rv_run_take_lease(job, RV_SETTLE_RUN, &c->settled, err));
     if (c->settled.resume)
         RV_TRY(continue_run(job, &c->settled, err));
     job->report->run_id = job->run_id;
@@ -244,7 +251,7 @@ static rv_status start(rv_job *job, rv_course *c, rv_error *err)
     job->report->output = job->dd->uri(job->dest);
     job->report->resumed = job->resumed;
     RV_TRY(rv_heartbeat_start(job, err));
-    return open_journal(job, err);
+    return rv_run_open_journal(job, err);
 }
 
 static rv_status gates(rv_job *job, rv_course *c, rv_error *err)
@@ -261,26 +268,34 @@ static rv_status gates(rv_job *job, rv_course *c, rv_error *err)
     RV_TRY(rv_drift_gate(job, &changed, err));
     job->report->schema_changed = changed;
     RV_TRY(judge_columns(job, err));
+    RV_TRY(rv_quality_open(job, &job->quality, err));
     RV_TRY(job->fmt->check(&job->schema, &job->fopts, err));
     RV_TRY(prepare_room(job, err));
     if (job->resumed)
         RV_TRY(rv_settle_sweep_own(job, err));
-    rv_run_facts facts = {.owner = job->owner_json,
-                          .plan_hash = job->plan_hash,
-                          .checks = job->validate ? "validate" : NULL};
+    rv_run_facts facts = {
+        .owner = job->owner_json, .plan_hash = job->plan_hash, .checks = checks_of(job)};
     RV_TRY(rv_state_run_facts(job->state, &job->lease, &facts, err));
     return rv_settle_clear(job, err);
 }
 
-static rv_status run_steps(rv_job *job, rv_course *c, rv_error *err)
+static rv_status run_steps(const rv_export_call *call, rv_job *job, rv_course *c, rv_error *err)
 {
     const rv_run_hooks *hooks = job->opts->hooks;
     RV_TRY(start(job, c, err));
     if (hooks && hooks->started)
         hooks->started(hooks->ctx, job->report);
+    if (job->x->partition_by)
+        return rv_partition_steps(call, job, &c->executed, err);
     RV_TRY(gates(job, c, err));
-    RV_TRY(rv_execute(job, job->resumed && !c->settled.checkpoint, &c->executed, err));
+    /* what a tie set dropped is not stored: a sealed cursor unit cannot be counted, only read anew
+     */
+    bool sealed =
+        job->resumed && !c->settled.checkpoint && !(job->reconcile && job->mode == RV_INCREMENTAL);
+    RV_TRY(rv_execute(job, sealed, &c->executed, err));
     RV_TRY(rv_cancel_check(job->env->cancel, err));
+    RV_TRY(rv_run_gates(job, err));
+    RV_TRY(rv_run_reconcile(job, &c->executed, err));
     return rv_run_finish(job, &c->executed, c->columns_json, &c->published, err);
 }
 
@@ -338,7 +353,9 @@ static void fill_report(rv_job *job, const rv_course *c, rv_status st, int64_t b
         r->status = c->published                        ? "unpublished"
                     : r->error.code == RV_E_INTERRUPTED ? "interrupted"
                                                         : "failed";
-        r->validated = r->error.code == RV_E_VALIDATE ? 0 : -1;
+        r->validated = r->error.code == RV_E_VALIDATE    ? 0
+                       : r->error.code == RV_E_RECONCILE ? 1
+                                                         : -1;
         r->resumable = r->run_id != NULL && job->checkpoint;
         r->exit_code = rv_class_exit(rv_code(st)->class_);
         int signo = job->env->cancel ? rv_cancel_signal(job->env->cancel) : 0;
@@ -357,39 +374,17 @@ static void fill_report(rv_job *job, const rv_course *c, rv_status st, int64_t b
     }
 }
 
-static void empty_report(const rv_export_call *call, rv_export_report *r)
-{
-    *r = (rv_export_report){.export_name = call->x->name,
-                            .status = "failed",
-                            .mode = rv_mode_name(call->x->mode),
-                            .format = call->x->format,
-                            .rows = 0,
-                            .files = 0,
-                            .bytes = 0,
-                            .bytes_read = -1,
-                            .duration_ms = 0,
-                            .peak_rss_mb = -1,
-                            .retries = 0,
-                            .chunks_total = -1,
-                            .chunks_done = -1,
-                            .chunks_retried = -1,
-                            .longest_statement_ms = -1,
-                            .source_count = -1,
-                            .source_matched = -1,
-                            .validated = -1,
-                            .schema_changed = -1,
-                            .quality_passed = -1,
-                            .reconciled = -1};
-}
-
 void rv_export_run(const rv_export_call *call, rv_export_report *out)
 {
     int64_t began_us = rv_clock_mono_us();
-    empty_report(call, out);
+    rv_run_opts opts = *call->opts;
+    if (call->x->partition_by) /* what there is to resume are its buckets */
+        opts.resume = false;
+    rv_export_report_empty(call->x, out);
     rv_job job = {.env = call->env,
                   .cfg = call->cfg,
                   .x = call->x,
-                  .opts = call->opts,
+                  .opts = &opts,
                   .state = call->state,
                   .aggregate_id = call->aggregate_id,
                   .report = out,
@@ -399,7 +394,7 @@ void rv_export_run(const rv_export_call *call, rv_export_report *out)
     rv_rss_start(&rss);
     pthread_mutex_init(&job.lock, NULL);
     tuning_text(&job, out, call->report_arena);
-    rv_status st = run_steps(&job, &course, &out->error);
+    rv_status st = run_steps(call, &job, &course, &out->error);
     if (st != RV_OK && rv_cancel_raised(call->env->cancel) && out->error.code != RV_E_INTERRUPTED &&
         out->error.code != RV_E_STATE_LEASE_LOST) {
         /* whatever the interruption made fail, the cause is the signal */
@@ -412,5 +407,6 @@ void rv_export_run(const rv_export_call *call, rv_export_report *out)
     /* whoever took the run over writes its one metric and its journal */
     if (out->run_id && out->error.code != RV_E_STATE_LEASE_LOST)
         rv_run_record(&job, out);
+    rv_quality_close(job.quality);
     rv_job_close(&job);
 }

@@ -3,6 +3,7 @@
 #define RV_ENGINE_RUN_H
 
 #include "engine/execute.h"
+#include "engine/settle.h"
 
 typedef struct rv_export_call {
     const rv_env *env;
@@ -20,6 +21,16 @@ void rv_export_run(const rv_export_call *call, rv_export_report *out);
 /* Features that the parser accepts and this build refuses; RV_E_CONFIG_UNSUPPORTED. */
 rv_status rv_refuse_unbuilt(const rv_cfg *cfg, const rv_cfg_export *x, const rv_run_opts *opts,
                             rv_error *err) RV_MUST_USE;
+
+/* Takes the lease of a new run, under the next free stem or millisecond; when somebody was quicker,
+ * settles again and leaves what is to be continued in `settled`. */
+rv_status rv_run_take_lease(rv_job *job, rv_settle_for purpose, rv_settled *settled,
+                            rv_error *err) RV_MUST_USE;
+/* Only memory is worth failing for: a journal that cannot be kept on disk is a WARN (D10). */
+rv_status rv_run_open_journal(rv_job *job, rv_error *err) RV_MUST_USE;
+/* --reconcile: counts the source with the run's own bounds and fills the report; RV_E_RECONCILE
+ * when it differs from what was exported. Nothing unless asked for. */
+rv_status rv_run_reconcile(rv_job *job, const rv_executed *e, rv_error *err) RV_MUST_USE;
 
 /* D4 to D6: the final transaction, publication, closing the row. */
 rv_status rv_run_finish(rv_job *job, const rv_executed *e, const char *columns_json,

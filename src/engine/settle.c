@@ -364,6 +364,18 @@ static rv_status check_not_completed(rv_job *job, const rv_run_row *row, rv_erro
     return st;
 }
 
+static rv_status abandon(rv_job *job, const rv_run_row *row, rv_settled *out, rv_error *err)
+{
+    rv_lease lease;
+    RV_TRY(adopt(job, row, &lease, err));
+    RV_TRY(rv_state_run_close(job->state, &lease, "abandoned", err));
+    out->outcome = "abandoned";
+    out->settled = row->run_id;
+    RV_LOG_WARN(job->env, "export '%s': run %s died; it is abandoned", job->x->name, row->run_id);
+    RV_KILL_POINT("settled-abandon");
+    return RV_OK;
+}
+
 static rv_status decide(rv_job *job, const rv_run_row *row, bool row_open,
                         const rv_checkpoint_row *ckpt, rv_settle_for purpose, rv_settled *out,
                         rv_error *err)
@@ -391,16 +403,13 @@ static rv_status decide(rv_job *job, const rv_run_row *row, bool row_open,
         if (ckpt)
             return refuse_checkpoint(job, ckpt, why, err);
     }
-    if (!row_open)
+    if (purpose == RV_SETTLE_REPAIR && (ckpt || sealed) && strcmp(row->status, "abandoned") != 0) {
+        out->resume = true;
+        out->checkpoint = ckpt != NULL;
+        out->row = *row;
         return RV_OK;
-    rv_lease lease;
-    RV_TRY(adopt(job, row, &lease, err));
-    RV_TRY(rv_state_run_close(job->state, &lease, "abandoned", err));
-    out->outcome = "abandoned";
-    out->settled = row->run_id;
-    RV_LOG_WARN(job->env, "export '%s': run %s died; it is abandoned", job->x->name, row->run_id);
-    RV_KILL_POINT("settled-abandon");
-    return RV_OK;
+    }
+    return row_open ? abandon(job, row, out, err) : RV_OK;
 }
 
 rv_status rv_settle(rv_job *job, rv_settle_for purpose, rv_settled *out, rv_error *err)
@@ -424,6 +433,8 @@ rv_status rv_settle(rv_job *job, rv_settle_for purpose, rv_settled *out, rv_erro
         rv_run_row owner;
         RV_TRY(rv_state_run_get(job->state, ckpt.run_id, &job->arena, &owner, &found, err));
         if (found) {
+            if (open) /* a repair of that checkpoint's run died */
+                RV_TRY(abandon(job, &row, out, err));
             row = owner;
             have = true;
             open = false;
@@ -560,7 +571,8 @@ rv_status rv_settle_clear(rv_job *job, rv_error *err)
     rv_run_rows rows = {0};
     RV_TRY(rv_state_runs_uncleared(job->state, job->x->name, &job->arena, &rows, err));
     for (size_t i = 0; i < rows.n; i++)
-        if (strcmp(rows.rows[i].run_id, job->run_id) != 0)
+        if (strcmp(rows.rows[i].run_id, job->run_id) != 0 &&
+            (!job->repairs || strcmp(rows.rows[i].run_id, job->repairs) != 0))
             RV_TRY(clear_run(job, &rows.rows[i], err));
     return RV_OK;
 }

@@ -5,7 +5,11 @@
 
 #include "engine/job.h"
 
-typedef enum rv_settle_for { RV_SETTLE_RUN, RV_SETTLE_FINISH } rv_settle_for;
+typedef enum rv_settle_for {
+    RV_SETTLE_RUN,
+    RV_SETTLE_FINISH,
+    RV_SETTLE_REPAIR /* `resume`: its sealed units are to be uploaded; nothing is read for it */
+} rv_settle_for;
 
 typedef struct rv_settled {
     bool resume;         /* `row` is to be continued by this invocation */

@@ -331,7 +331,7 @@ static bool skip_word(const char **p, const char *word)
     return true;
 }
 
-/* "{stem}[_chunkN|_keysetN[-N]][_partN].ext": nothing else bears the stem. */
+/* "{stem}[_chunkN|_keysetN[-N]][_repairN][_partN].ext": nothing else bears the stem. */
 static bool bears_stem(const char *key, const char *stem)
 {
     const char *p = key;
@@ -343,6 +343,8 @@ static bool bears_stem(const char *key, const char *stem)
         if (!skip_digits(&p) || (*p == '-' && (p++, !skip_digits(&p))))
             return false;
     }
+    if (skip_word(&p, "_repair") && !skip_digits(&p))
+        return false;
     if (skip_word(&p, "_part") && !skip_digits(&p))
         return false;
     return strcmp(p, ".parquet") == 0 || strcmp(p, ".csv") == 0 || strcmp(p, ".csv.gz") == 0 ||
