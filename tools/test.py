@@ -170,8 +170,16 @@ def suite_kill(tally, opts):
     tally.add("kill", out, code)
 
 
-SUITES = {"unit": suite_unit, "integration": suite_integration, "kill": suite_kill, "docs": suite_docs,
-          "threads": suite_threads, "check": suite_check}
+def suite_model(tally, opts):
+    build("dev", "rivet")
+    out, code, took = sh(python(), "test/model/explore.py", "--faulty", "build/dev/rivet",
+                         *(["--deep"] if opts.all else []), timeout=7200)
+    print(f"== model took {took:.0f} s", flush=True)
+    tally.add("model", out, code)
+
+
+SUITES = {"unit": suite_unit, "integration": suite_integration, "kill": suite_kill, "model": suite_model,
+          "docs": suite_docs, "threads": suite_threads, "check": suite_check}
 
 
 def main():
