@@ -10,8 +10,9 @@ one() {
     sqlite|startup|memory|size) python3 bench/figures.py "$1" --rivet "$R" --bin "$B/bench" ;;
     encode) python3 bench/encode_peers.py "$B/bench/bench_encode" ;;
     wide) for c in 30 3000; do "$B/bench/bench_encode" --rows $((60000000 / c)) --columns "$c" --text 0; done ;;
+    postgres) shift; python3 bench/postgres_peers.py "$@" --rivet "$R" ;;
     builder) "$B/bench/bench_builder" ;;
-    *) echo "no such figure: $1 (size startup sqlite memory encode wide builder)"; exit 2 ;;
+    *) echo "no such figure: $1 (size startup sqlite memory encode wide builder postgres)"; exit 2 ;;
   esac
 }
 if [ $# -gt 0 ]; then one "$@"; else for n in size startup sqlite memory encode wide builder; do echo "== $n"; one "$n"; done; fi
