@@ -26,7 +26,11 @@ static int64_t predicted_peak(const rv_checking *c)
     uint64_t workers = rv_check_workers(job);
     int64_t width = job->rel->row_bytes, batch, all;
     rv_pager pager;
-    rv_pager_init(&pager, &job->x->tuning, width > 0 ? (uint64_t)width : 1, (unsigned)workers);
+    rv_pager_opts opts = {.tuning = &job->x->tuning,
+                          .row_estimate_bytes = width > 0 ? (uint64_t)width : 1,
+                          .workers = (unsigned)workers,
+                          .engine = job->sd->engine};
+    rv_pager_init(&pager, &opts);
     uint64_t planned = rv_memory_planned_bytes(workers, job->schema.n_columns);
     if (__builtin_mul_overflow((int64_t)(pager.ceiling & INT64_MAX), width, &batch) ||
         __builtin_mul_overflow(batch, (int64_t)workers, &all) ||

@@ -27,9 +27,10 @@ typedef struct rv_export_report {
     int64_t chunks_total, chunks_done, chunks_retried; /* -1: not chunked */
     int64_t longest_statement_ms, source_count, source_matched;
     int validated, schema_changed, quality_passed, reconciled;
-    bool resumed;   /* an older run was continued */
-    bool resumable; /* failed or interrupted with something to resume */
-    rv_error error; /* error.code RV_OK: none */
+    bool source_changed; /* the count that differed moved while it was looked at */
+    bool resumed;        /* an older run was continued */
+    bool resumable;      /* failed or interrupted with something to resume */
+    rv_error error;      /* error.code RV_OK: none */
     int exit_code;
 } rv_export_report;
 
@@ -44,12 +45,19 @@ typedef struct rv_run_hooks {
     void (*finished)(void *ctx, const rv_export_report *r); /* prints the block */
 } rv_run_hooks;
 
+/* What tests put in the place of the outside world. */
+typedef struct rv_run_stand_ins {
+    const rv_source_driver *source; /* instead of the engine's driver */
+    int64_t tick_us;                /* of the monitor, instead of half a second */
+} rv_run_stand_ins;
+
 typedef struct rv_run_opts {
     const char *export_name; /* NULL: all */
     bool validate, reconcile, resume, force, strict, no_notify;
     int64_t lock_wait_s;
     const char *command; /* argv words for the resume hint: "rivet run -c rivet.yaml" */
     const rv_run_hooks *hooks;
+    const rv_run_stand_ins *stand_ins; /* NULL: the real world */
 } rv_run_opts;
 
 typedef struct rv_run_report {

@@ -1,5 +1,6 @@
 #include "engine/job.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,9 +9,35 @@
 #include "engine/names.h"
 #include "engine/owner.h"
 #include "engine/plan.h"
+#include "engine/reading.h"
 
 #define RV_TARGET "engine"
 #define MIB (1024u * 1024u)
+
+static void warn_and_note(rv_job *job, const char *event, const char *key, const char *value,
+                          const char *fmt, va_list ap)
+{
+    char text[800];
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    RV_LOG_WARN(job->env, "export '%s': %s", job->x->name, text);
+    rv_journal_add(job->journal, event, "ss", key, value, "message", text);
+}
+
+void rv_job_warn(rv_job *job, const char *context, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    warn_and_note(job, "warning", "context", context, fmt, ap);
+    va_end(ap);
+}
+
+void rv_job_plan_warn(rv_job *job, const char *rule, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    warn_and_note(job, "plan_warning", "rule", rule, fmt, ap);
+    va_end(ap);
+}
 
 const char *rv_job_now(rv_job *job, char out[40])
 {
@@ -126,7 +153,8 @@ rv_status rv_job_open(rv_job *job, rv_error *err)
     RV_TRY(rv_name_owner_token(token, err));
     RV_TRY(rv_arena_cstr(&job->arena, rv_str_c(token), &job->owner_token, err));
     job->mode = job->x->mode;
-    job->validate = job->opts->validate;
+    job->reconcile = job->opts->reconcile;
+    job->validate = job->opts->validate || job->reconcile;
     job->checkpoint = job->x->chunk_checkpoint;
     job->keyset = job->x->chunk_by_key != NULL || (job->mode == RV_FULL && job->checkpoint);
     RV_TRY(set_paths(job, err));
@@ -144,6 +172,8 @@ rv_status rv_job_assume(rv_job *job, const rv_run_row *row, rv_error *err)
     job->resumed = true;
     if (row->checks && strstr(row->checks, "validate"))
         job->validate = true;
+    if (row->checks && strstr(row->checks, "reconcile"))
+        job->reconcile = true;
     RV_TRY(rv_arena_cstr(a, rv_str_c(row->run_id), &job->run_id, err));
     RV_TRY(rv_arena_cstr(a, rv_str_c(row->stem), &job->stem, err));
     RV_TRY(rv_arena_cstr(a, rv_str_c(row->owner_token), &job->owner_token, err));
@@ -185,7 +215,9 @@ int64_t rv_retry_wait_us(const rv_error *err, unsigned attempt, uint64_t base_ms
 
 bool rv_job_may_pass(const rv_job *job, const rv_error *cause, unsigned attempt)
 {
-    if (cause->retry == RV_RETRY_P || cause->code == RV_E_INTERRUPTED || job->to_stdout)
+    if (cause->retry == RV_RETRY_P || cause->code == RV_E_INTERRUPTED)
+        return false;
+    if (atomic_load(&job->stdout_begun))
         return false;
     /* a disk that fails twice stays broken; a network heals */
     return cause->retry != RV_RETRY_N || job->sd->engine != RV_ENGINE_SQLITE || attempt <= 1;
@@ -214,13 +246,55 @@ rv_status rv_job_again(rv_job *job, unsigned *io_attempt, rv_error *err)
     return allowed ? rv_job_back_off(job, *io_attempt, err) : err->code;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return (!a || !b) ? a == b : strcmp(a, b) == 0;
+}
+
+/* Workers that a balancer spreads over servers, or a failover in the middle of a run, would mix
+ * the rows of two databases. */
+static rv_status same_server(rv_job *job, rv_source *s, rv_error *err)
+{
+    const rv_source_info *info = job->sd->info(s);
+    if (!job->server || (same_text(job->server, info->identity) &&
+                         same_text(job->server_db, info->database)))
+        return RV_OK;
+    rv_status st = rv_fail(err, RV_E_SOURCE_IDENTITY,
+                           "export '%s': the source answers from another server than at the "
+                           "start\nit was: %s, database %s\nnow: %s, database %s",
+                           job->x->name, job->server, job->server_db ? job->server_db : "?",
+                           info->identity ? info->identity : "?",
+                           info->database ? info->database : "?");
+    rv_hint(err, "connect to one server, not to a balancer over several; after a failover, run it "
+                 "again");
+    return st;
+}
+
+static rv_status remember_server(rv_job *job, rv_error *err)
+{
+    const rv_source_info *info = job->sd->info(job->source);
+    if (info->database)
+        RV_TRY(rv_arena_cstr(&job->arena, rv_str_c(info->database), &job->server_db, err));
+    if (info->identity)
+        RV_TRY(rv_arena_cstr(&job->arena, rv_str_c(info->identity), &job->server, err));
+    return RV_OK;
+}
+
 rv_status rv_job_connect(rv_job *job, rv_source **out, rv_error *err)
 {
     rv_source_opts opts = {.cfg = &job->cfg->source,
                            .tuning = &job->x->tuning,
                            .export_name = job->x->name,
                            .run_id = job->run_id};
-    return job->sd->open(job->env, &opts, out, err);
+    rv_source *s = NULL;
+    RV_TRY(job->sd->open(job->env, &opts, &s, err));
+    rv_status st = same_server(job, s, err);
+    if (st != RV_OK) {
+        job->sd->close(s);
+        return st;
+    }
+    *out = s;
+    return RV_OK;
 }
 
 rv_status rv_job_open_source(rv_job *job, rv_source **out, rv_error *err)
@@ -330,24 +404,22 @@ static rv_status fix_consistency(rv_job *job, rv_error *err)
         job->consistency = pages ? RV_CONSISTENCY_PAGES : RV_CONSISTENCY_STATEMENT;
     if (x->consistency != RV_CONSISTENCY_SNAPSHOT)
         return RV_OK;
-    if (!job->sd->snapshot_begin || x->parallel > 1)
-        return rv_fail(err, RV_E_CONFIG_UNSUPPORTED,
-                       "export '%s': consistency snapshot needs parallel: 1 on %s, whose snapshot "
-                       "belongs to one connection",
-                       x->name, job->sd->display);
-    return job->sd->snapshot_begin(&job->source, 1, err);
+    return rv_reading_can_snapshot(job, err);
 }
 
 rv_status rv_job_resolve(rv_job *job, rv_error *err)
 {
     if (job->rel)
         return RV_OK;
-    job->sd = rv_source_for(job->cfg->source.engine);
+    const rv_run_stand_ins *stand_ins = job->opts->stand_ins;
+    job->sd = stand_ins && stand_ins->source ? stand_ins->source
+                                             : rv_source_for(job->cfg->source.engine);
     if (!job->sd)
         return rv_fail(err, RV_E_CONFIG_UNSUPPORTED, "source type %s is not part of this build",
                        rv_engine_name(job->cfg->source.engine));
     if (!job->source)
         RV_TRY(rv_job_open_source(job, &job->source, err));
+    RV_TRY(remember_server(job, err));
     RV_TRY(rv_job_relation(job, rv_plan_bound(job), &job->rel, err));
     if (job->mode == RV_CHUNKED && !job->keyset && !job->x->chunk_column)
         RV_TRY(auto_chunk(job, err));
@@ -367,12 +439,9 @@ rv_status rv_job_resolve(rv_job *job, rv_error *err)
 void rv_job_close(rv_job *job)
 {
     rv_heartbeat_stop(job);
-    if (job->source) {
-        rv_error ignored = {0};
-        if (job->consistency == RV_CONSISTENCY_SNAPSHOT && job->sd->snapshot_end)
-            (void)!job->sd->snapshot_end(job->source, &ignored);
+    rv_reading_end(job);
+    if (job->source)
         job->sd->close(job->source);
-    }
     if (job->dest)
         job->dd->close(job->dest);
     rv_journal_close(job->journal);

@@ -38,6 +38,7 @@ rv_status rv_owner_json(rv_job *job, rv_arena *a, const char **out, rv_error *er
     rv_json_object(&j);
     rv_json_kstr(&j, "source", info->identity);
     rv_json_kstr(&j, "database", info->database);
+    rv_json_kstr(&j, "host", info->loopback ? NULL : info->host_port);
     rv_json_kstr(&j, "schema", job->rel->base_schema);
     rv_json_kstr(&j, "relation", job->rel->base_table);
     write_columns(&j, job);
@@ -77,6 +78,22 @@ static bool differs(const json_t *a, const json_t *b)
     return !json_equal(a, b);
 }
 
+/* A failover behind one name: the host and the database are the same, the server is another. */
+static bool rebound(rv_job *job, const json_t *old, const json_t *now, const char *what)
+{
+    const char *was = json_string_value(json_object_get(old, "host"));
+    const char *is = json_string_value(json_object_get(now, "host"));
+    if (!was || !is || strcmp(was, is) != 0 ||
+        differs(json_object_get(old, "database"), json_object_get(now, "database")))
+        return false;
+    rv_job_warn(job, "source",
+                "another server answers at %s (it was %s, now %s): a failover; the stored %s is "
+                "bound to it",
+                is, json_string_value(json_object_get(old, "source")),
+                json_string_value(json_object_get(now, "source")), what);
+    return true;
+}
+
 bool rv_owner_accepts_plan(const rv_job *job, const char *stored)
 {
     json_error_t why;
@@ -108,7 +125,7 @@ rv_status rv_owner_compare(rv_job *job, const char *stored, const char *what, rv
     for (size_t i = 0; st == RV_OK && i < sizeof facts / sizeof facts[0]; i++) {
         const json_t *a = json_object_get(old, facts[i].key),
                      *b = json_object_get(now, facts[i].key);
-        if (!differs(a, b))
+        if (!differs(a, b) || (i == 0 && rebound(job, old, now, what)))
             continue;
         char *was = json_dumps(a, JSON_ENCODE_ANY | JSON_COMPACT);
         char *is = json_dumps(b, JSON_ENCODE_ANY | JSON_COMPACT);

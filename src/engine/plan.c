@@ -144,12 +144,19 @@ static rv_status key_order(const rv_key *key, bool bound_first, rv_expr bound, r
     return RV_OK;
 }
 
+/* Pages by the engine's physical address are served in its own order only. */
+static bool has_pages(const rv_relation *rel)
+{
+    return (rel->shape == RV_SHAPE_PAGES || rel->shape == RV_SHAPE_RANGES) && !rel->small &&
+           rel->key.n_columns > 0;
+}
+
 rv_status rv_plan_order(const rv_job *job, rv_arena *a, rv_segment *io, rv_error *err)
 {
     const rv_relation *rel = job->rel;
     rv_expr bound = rv_plan_bound(job);
     io->paged = false;
-    if (rel->shape != RV_SHAPE_PAGES || rel->small || rel->key.n_columns == 0)
+    if (!has_pages(rel))
         return RV_OK;
     if (!bound.column || (!bound.fallback && strcmp(bound.column, rel->key.columns[0]) == 0))
         return key_order(&rel->key, false, bound, a, io, err);
@@ -163,7 +170,7 @@ rv_status rv_plan_key_order(const rv_job *job, rv_arena *a, rv_segment *io, rv_e
 {
     const rv_relation *rel = job->rel;
     io->paged = false;
-    if (rel->shape != RV_SHAPE_PAGES || rel->small || rel->key.n_columns == 0)
+    if (!has_pages(rel))
         return RV_OK;
     return key_order(&rel->key, false, (rv_expr){NULL, NULL}, a, io, err);
 }

@@ -2,6 +2,8 @@
 
 #include "base/mem.h"
 #include "engine/execute_internal.h"
+#include "engine/governor.h"
+#include "engine/reading.h"
 
 #define RV_TARGET "engine"
 
@@ -16,17 +18,30 @@ typedef struct rv_pool {
     const char *last_position; /* of the last range */
 } rv_pool;
 
+/* A unit read within the run's snapshot: delivered and committed when all reading is over. */
+typedef struct rv_read_unit {
+    rv_unit unit;
+    rv_unit_work work;
+    rv_unit_done done;
+    rv_task_row task;
+    const char *high;
+} rv_read_unit;
+
 typedef struct rv_thread {
     rv_pool *pool;
     rv_worker worker;
     rv_arena scratch;
     rv_task_row task; /* being worked on */
+    rv_read_unit *read;
+    size_t n_read, read_cap;
     pthread_t id;
-    bool started, shared;
+    size_t index;
+    bool started;
 } rv_thread;
 
-static bool stopped(rv_pool *p)
+static bool stopped(void *pool)
 {
+    rv_pool *p = pool;
     pthread_mutex_lock(&p->job->lock);
     bool stop = p->stop;
     pthread_mutex_unlock(&p->job->lock);
@@ -79,23 +94,61 @@ static rv_status may_retry_task(void *ctx, const rv_error *cause, bool *out_allo
     return RV_OK;
 }
 
+static rv_status deliver_and_commit(rv_job *job, rv_read_unit *u, rv_error *err)
+{
+    rv_unit_result result = {0};
+    rv_status st = rv_unit_deliver(&u->work, &result, err);
+    if (st == RV_OK)
+        st = rv_unit_commit(job, &u->unit, u->high, &result, &u->done, err);
+    rv_unit_result_free(&result);
+    if (st == RV_OK) {
+        pthread_mutex_lock(&job->lock);
+        job->units_committed++;
+        pthread_mutex_unlock(&job->lock);
+    }
+    return st;
+}
+
+static rv_status keep_for_later(rv_thread *t, rv_read_unit *u, rv_error *err)
+{
+    if (t->n_read == t->read_cap) {
+        size_t cap = t->read_cap ? t->read_cap * 2 : 16;
+        rv_read_unit *grown = rv_realloc_array(t->read, cap, sizeof *grown);
+        if (!grown)
+            return rv_fail_memory(err);
+        t->read = grown;
+        t->read_cap = cap;
+    }
+    u->task = t->task;
+    t->read[t->n_read++] = *u;
+    u->work = (rv_unit_work){0};
+    return RV_OK;
+}
+
+/* Within a snapshot a unit waits: an upload must not keep the instant open, and a run that has to
+ * begin anew must not have committed a part of the old one. */
+static rv_status finish_unit(rv_thread *t, rv_read_unit *u, rv_error *err)
+{
+    rv_status st = t->worker.reader.in_snapshot && !t->worker.reader.own_snapshot
+                       ? keep_for_later(t, u, err)
+                       : deliver_and_commit(t->pool->job, u, err);
+    rv_unit_work_free(&u->work);
+    return st;
+}
+
 static rv_status do_task(rv_thread *t, rv_error *err)
 {
     rv_job *job = t->pool->job;
-    rv_unit unit;
-    rv_unit_result result = {0};
-    rv_status st;
+    rv_read_unit u = {0};
     rv_journal_add(job->journal, "chunk_started", "iss", "chunk_index", t->task.chunk_index,
                    "start_key", t->task.start_key, "end_key", t->task.end_key);
-    RV_GO(rv_plan_task_unit(job, &t->task, &t->scratch, &unit, err));
-    RV_GO(rv_state_unit_unseal(job->state, &job->lease, unit.name, err));
-    RV_GO(rv_unit_extract(&t->worker, &unit, &result, err));
-    rv_unit_done done = {.kind = job->checkpoint ? RV_UNIT_TASK : RV_UNIT_SINGLE,
-                         .chunk_index = t->task.chunk_index};
-    RV_GO(rv_unit_commit(job, &unit, unit.key_high, &result, &done, err));
-done:
-    rv_unit_result_free(&result);
-    return st;
+    RV_TRY(rv_plan_task_unit(job, &t->task, &t->scratch, &u.unit, err));
+    RV_TRY(rv_state_unit_unseal(job->state, &job->lease, u.unit.name, err));
+    RV_TRY(rv_unit_read(&t->worker, &u.unit, &u.work, err));
+    u.high = u.unit.key_high;
+    u.done = (rv_unit_done){.kind = job->checkpoint ? RV_UNIT_TASK : RV_UNIT_SINGLE,
+                            .chunk_index = t->task.chunk_index};
+    return finish_unit(t, &u, err);
 }
 
 static void task_failed(rv_thread *t, const rv_error *err)
@@ -117,6 +170,15 @@ static void task_failed(rv_thread *t, const rv_error *err)
                     (long long)t->task.chunk_index, ignored.text);
 }
 
+/* What waits for its commit still names its bounds there. */
+static void forget_scratch(rv_thread *t)
+{
+    if (t->n_read)
+        return;
+    rv_arena_free(&t->scratch);
+    t->scratch = RV_ARENA_INIT;
+}
+
 static rv_status work_tasks(rv_thread *t, rv_error *err)
 {
     bool found = true;
@@ -133,8 +195,8 @@ static rv_status work_tasks(rv_thread *t, rv_error *err)
             task_failed(t, err);
             return st;
         }
-        rv_arena_free(&t->scratch);
-        t->scratch = RV_ARENA_INIT;
+        forget_scratch(t);
+        rv_governor_yield(t->pool->job, stopped, t->pool);
     }
     return rv_cancel_check(t->pool->job->env->cancel, err);
 }
@@ -145,32 +207,32 @@ static rv_status do_keyset_unit(rv_thread *t, rv_range_row *range, rv_error *err
 {
     rv_pool *p = t->pool;
     rv_job *job = p->job;
-    rv_unit unit;
-    rv_unit_result result = {0};
-    const char *high = range->position;
+    rv_read_unit u = {.high = range->position};
     rv_status st;
-    RV_GO(rv_plan_range_unit(job, range, p->parallel, range->position, range->hi,
-                             p->work->unit_rows, &t->scratch, &unit, err));
-    RV_GO(rv_state_unit_unseal(job->state, &job->lease, unit.name, err));
-    RV_GO(rv_unit_extract(&t->worker, &unit, &result, err));
-    if (result.n_last) {
+    RV_TRY(rv_plan_range_unit(job, range, p->parallel, range->position, range->hi,
+                              p->work->unit_rows, &t->scratch, &u.unit, err));
+    RV_TRY(rv_state_unit_unseal(job->state, &job->lease, u.unit.name, err));
+    RV_GO(rv_unit_read(&t->worker, &u.unit, &u.work, err));
+    if (u.work.n_last) {
         pthread_mutex_lock(&job->lock);
-        st = rv_key_to_text(result.last, result.n_last, &job->arena, &high, err);
+        st = rv_key_to_text(u.work.last, u.work.n_last, &job->arena, &u.high, err);
         pthread_mutex_unlock(&job->lock);
         if (st != RV_OK)
             goto done;
     }
-    range->done = !result.limited;
-    rv_unit_done done = {.kind = job->checkpoint ? RV_UNIT_RANGE : RV_UNIT_SINGLE,
-                         .range_index = range->range_index,
-                         .position = high,
-                         .next_unit = range->next_unit + 1,
-                         .range_done = range->done};
-    RV_GO(rv_unit_commit(job, &unit, high, &result, &done, err));
+    const char *high = u.high;
+    bool range_done = !u.work.limited;
+    u.done = (rv_unit_done){.kind = job->checkpoint ? RV_UNIT_RANGE : RV_UNIT_SINGLE,
+                            .range_index = range->range_index,
+                            .position = high,
+                            .next_unit = range->next_unit + 1,
+                            .range_done = range_done};
+    RV_GO(finish_unit(t, &u, err));
+    range->done = range_done;
     range->position = high;
     range->next_unit++;
 done:
-    rv_unit_result_free(&result);
+    rv_unit_work_free(&u.work);
     return st;
 }
 
@@ -195,8 +257,7 @@ static rv_status work_ranges(rv_thread *t, rv_error *err)
             if (stopped(t->pool))
                 return rv_cancel_check(t->pool->job->env->cancel, err);
             RV_TRY(do_keyset_unit(t, range, err));
-            rv_arena_free(&t->scratch);
-            t->scratch = RV_ARENA_INIT;
+            forget_scratch(t);
         }
     }
     return rv_cancel_check(t->pool->job->env->cancel, err);
@@ -204,20 +265,102 @@ static rv_status work_ranges(rv_thread *t, rv_error *err)
 
 /* ---- the pool ---- */
 
+static void yield_page(void *thread)
+{
+    rv_thread *t = thread;
+    rv_governor_yield(t->pool->job, stopped, t->pool);
+}
+
+static rv_status open_worker(rv_thread *t, rv_error *err)
+{
+    rv_job *job = t->pool->job;
+    rv_source *taken = rv_reading_take(job, t->index);
+    rv_status st = rv_worker_open(&t->worker, job, t->index == 0 ? job->source : taken,
+                                  (unsigned)job->x->parallel, err);
+    if (st != RV_OK) {
+        if (taken)
+            job->sd->close(taken);
+        return st;
+    }
+    t->worker.reader.own_source = t->index > 0;
+    if (t->pool->work->kind == RV_WORK_RANGES && job->governor) {
+        t->worker.reader.yield = yield_page;
+        t->worker.reader.yield_ctx = t;
+    }
+    return RV_OK;
+}
+
 static void *thread_main(void *arg)
 {
     rv_thread *t = arg;
     rv_error err = {0};
-    size_t n = t->pool->job->x->parallel;
-    rv_status st = rv_worker_open(&t->worker, t->pool->job, t->shared ? t->pool->job->source : NULL,
-                                  (unsigned)n, &err);
+    rv_job *job = t->pool->job;
+    rv_governor_enter(job, stopped, t->pool);
+    rv_status st = open_worker(t, &err);
     if (st == RV_OK)
         st = t->pool->work->kind == RV_WORK_TASKS ? work_tasks(t, &err) : work_ranges(t, &err);
     if (st != RV_OK)
         pool_failed(t->pool, &err);
+    if (t->worker.open)
+        rv_reader_release(&t->worker.reader);
     rv_worker_close(&t->worker);
-    rv_arena_free(&t->scratch);
+    rv_governor_leave(job);
     return NULL;
+}
+
+/* All reading is over and every instant ended: what waited is uploaded and committed. */
+static void commit_rest(rv_thread *t)
+{
+    rv_error err = {0};
+    for (size_t i = 0; i < t->n_read; i++) {
+        rv_read_unit *u = &t->read[i];
+        t->task = u->task;
+        if (!stopped(t->pool) && deliver_and_commit(t->pool->job, u, &err) != RV_OK) {
+            if (t->pool->work->kind == RV_WORK_TASKS)
+                task_failed(t, &err);
+            pool_failed(t->pool, &err);
+        }
+        rv_unit_work_free(&u->work);
+    }
+}
+
+static void run_threads(rv_thread *threads, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        threads[i].started = pthread_create(&threads[i].id, NULL, thread_main, &threads[i]) == 0;
+    (void)thread_main(&threads[0]); /* this thread is worker 0 */
+    for (size_t i = 1; i < n; i++)
+        if (threads[i].started)
+            (void)pthread_join(threads[i].id, NULL);
+    for (size_t i = 0; i < n; i++) {
+        commit_rest(&threads[i]);
+        rv_free(threads[i].read);
+        rv_arena_free(&threads[i].scratch);
+    }
+}
+
+/* An instant ends with its process: the rest of a checkpoint would come from another one. */
+static rv_status refuse_second_instant(rv_job *job, rv_error *err)
+{
+    if (!job->resumed || !job->snapshot_open || job->chunks_done == 0)
+        return RV_OK;
+    rv_status st = rv_fail(err, RV_E_RUN_CHECKPOINT,
+                           "export '%s': the unfinished checkpoint holds units of a snapshot that "
+                           "is gone; another instant must not be mixed with it",
+                           job->x->name);
+    rv_hint(err, "drop it with `rivet state reset-chunks -e %s` and start fresh", job->x->name);
+    return st;
+}
+
+static bool work_left(const rv_work *work)
+{
+    for (size_t i = 0; i < work->tasks.n; i++)
+        if (strcmp(work->tasks.rows[i].status, "completed") != 0)
+            return true;
+    for (size_t i = 0; i < work->ranges.n; i++)
+        if (!work->ranges.rows[i].done)
+            return true;
+    return false;
 }
 
 rv_status rv_pool_run(rv_job *job, const rv_work *work, rv_error *err)
@@ -227,20 +370,17 @@ rv_status rv_pool_run(rv_job *job, const rv_work *work, rv_error *err)
     rv_pool pool = {.job = job, .work = work, .parallel = work->ranges.n > 1};
     if (n == 0)
         return RV_OK;
+    if (work_left(work))
+        RV_TRY(refuse_second_instant(job, err));
     rv_thread *threads = rv_calloc(n, sizeof *threads);
     if (!threads)
         return rv_fail_memory(err);
     pthread_mutex_init(&pool.claims, NULL);
     for (size_t i = 0; i < n; i++) {
         threads[i].pool = &pool;
-        threads[i].shared = i == 0;
-        threads[i].started =
-            i > 0 && pthread_create(&threads[i].id, NULL, thread_main, &threads[i]) == 0;
+        threads[i].index = i;
     }
-    (void)thread_main(&threads[0]); /* this thread is worker 0 */
-    for (size_t i = 1; i < n; i++)
-        if (threads[i].started)
-            (void)pthread_join(threads[i].id, NULL);
+    run_threads(threads, n);
     rv_free(threads);
     pthread_mutex_destroy(&pool.claims);
     if (pool.error.code == RV_OK)

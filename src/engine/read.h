@@ -4,6 +4,7 @@
 #ifndef RV_ENGINE_READ_H
 #define RV_ENGINE_READ_H
 
+#include "engine/adaptive.h"
 #include "engine/job.h"
 #include "engine/pager.h"
 
@@ -31,6 +32,17 @@ typedef struct rv_reader {
     rv_builder *builder;
     rv_arena arena; /* positions; grows by one key per statement, freed with the unit */
     int hook;
+    bool in_snapshot;  /* inside an instant that a lost connection loses */
+    bool own_snapshot; /* which belongs to the unit at hand alone */
+    bool lost;         /* and was lost: the unit starts again, or the run ends */
+    rv_adaptive adaptive;
+    atomic_bool leave;     /* somebody waits for this read */
+    char waiter[200];      /* who; under source_lock */
+    int64_t held_since_us; /* a statement or snapshot has been open since; 0: none */
+    rv_page_end pieces;    /* of the running scan, told by `between` */
+    unsigned n_pieces;
+    void (*yield)(void *ctx); /* between pages: another worker's turn; NULL: never */
+    void *yield_ctx;
     unsigned batch_align; /* batches end at multiples of this many rows of the unit; 0 = free */
     uint64_t unit_rows;   /* rows frozen so far */
     uint64_t frozen_bytes;
@@ -45,7 +57,7 @@ typedef struct rv_reader {
     uint64_t rows_read;
     bool no_position;     /* of the segment at hand */
     bool limited;         /* a segment's limit was reached */
-    const rv_datum *last; /* order values of the last row of the last non-empty segment */
+    const rv_datum *last; /* order values of the last row of the last segment with rows */
     size_t n_last;
 } rv_reader;
 
@@ -65,5 +77,16 @@ rv_status rv_datums_copy(rv_arena *a, const rv_datum *in, size_t n, const rv_dat
 rv_status rv_reader_recover(rv_reader *r, unsigned *io_attempt, rv_error *err) RV_MUST_USE;
 /* Ends the running statement; any thread. */
 void rv_reader_interrupt(void *reader);
+
+/* One instant for what is read from here, of the unit alone or the run's own. */
+rv_status rv_reader_hold(rv_reader *r, bool own, rv_error *err) RV_MUST_USE;
+/* Ends the instant, if one is held. */
+void rv_reader_release(rv_reader *r);
+/* The server's id of the session in which the reader holds a lock or snapshot; 0: none. Any thread.
+ */
+int64_t rv_reader_session(rv_reader *r);
+/* Somebody waits for it: the running statement is ended, and reading goes on in a new one where
+ * pages allow that, else fails with RV_E_SOURCE_BLOCKING. Any thread. */
+void rv_reader_leave(rv_reader *r, const char *waiter);
 
 #endif

@@ -45,11 +45,10 @@ void rv_worker_close(rv_worker *w)
 typedef struct rv_pipe {
     rv_worker *worker;
     const rv_unit *unit;
-    rv_parts parts;
+    rv_unit_work *work;
     rv_queue *queue; /* NULL: no second thread */
     rv_status read_status;
     rv_error read_error;
-    int64_t shown; /* rows counted as progress */
 } rv_pipe;
 
 static rv_status open_builder(rv_worker *w, rv_error *err)
@@ -87,11 +86,11 @@ static void show_progress(rv_job *job, int64_t rows)
 static rv_status take_batch(rv_pipe *p, rv_batch *batch, rv_error *err)
 {
     int64_t rows = batch->rows;
-    rv_status st = rv_parts_write(&p->parts, batch, err);
+    rv_status st = rv_parts_write(&p->work->parts, batch, err);
     rv_builder_recycle(p->worker->reader.builder, batch);
     if (st == RV_OK) {
         show_progress(p->worker->job, rows);
-        p->shown += rows;
+        p->work->shown += rows;
     }
     return st;
 }
@@ -187,65 +186,121 @@ static rv_status guard_columns(rv_worker *w, rv_error *err)
     }
 }
 
-static rv_status extract_once(rv_worker *w, const rv_unit *unit, rv_unit_result *out,
-                              int64_t *out_shown, rv_error *err)
+static bool any_paged(const rv_unit *unit, bool paged)
+{
+    for (size_t i = 0; i < unit->n_segments; i++)
+        if (unit->segments[i].paged == paged)
+            return true;
+    return false;
+}
+
+/* Physical addresses are a key within one instant only. */
+static bool needs_own_instant(const rv_worker *w, const rv_unit *unit)
+{
+    return w->job->rel->shape == RV_SHAPE_RANGES && any_paged(unit, true);
+}
+
+static rv_status hold_instant(rv_worker *w, const rv_unit *unit, rv_error *err)
+{
+    bool whole_run = w->job->consistency == RV_CONSISTENCY_SNAPSHOT;
+    if (!whole_run && !needs_own_instant(w, unit))
+        return RV_OK;
+    return rv_reader_hold(&w->reader, !whole_run, err);
+}
+
+/* Kept only where the run goes on reading in it. */
+static void release_instant(rv_worker *w)
+{
+    const rv_job *job = w->job;
+    if (w->reader.own_snapshot || !(job->mode == RV_CHUNKED || job->keyset))
+        rv_reader_release(&w->reader);
+}
+
+static rv_status run_threads(rv_pipe *p, rv_error *err)
+{
+    return p->worker->queue_depth ? run_two_threads(p, err) : run_one_thread(p, err);
+}
+
+static rv_status read_once(rv_worker *w, const rv_unit *unit, rv_unit_work *out, rv_error *err)
 {
     rv_status st;
-    rv_pipe p = {.worker = w, .unit = unit};
+    rv_pipe p = {.worker = w, .unit = unit, .work = out};
+    *out = (rv_unit_work){0};
     rv_reader_reset(&w->reader);
     RV_GO(guard_columns(w, err));
+    RV_GO(hold_instant(w, unit, err));
     RV_GO(open_builder(w, err));
-    RV_GO(rv_parts_init(&p.parts, w->job, unit->name, err));
-    st = w->queue_depth ? run_two_threads(&p, err) : run_one_thread(&p, err);
-    if (st != RV_OK)
-        goto done;
+    RV_GO(rv_parts_init(&out->parts, w->job, unit->name, err));
+    out->parts.defer = w->reader.in_snapshot || (any_paged(unit, false) && !w->job->rel->small);
+    RV_GO(run_threads(&p, err));
+    release_instant(w);
     RV_GO(guard_columns(w, err));
-    RV_GO(rv_parts_close(&p.parts, unit->empty_file, err));
-    RV_GO(rv_parts_deliver(&p.parts, err));
-    warn_replaced(w->job, &p.parts.sums);
-    *out = (rv_unit_result){.rows = p.parts.sums.rows,
-                            .parts = p.parts.delivered,
-                            .bytes = p.parts.bytes,
-                            .names = p.parts.names,
-                            .sums = p.parts.sums,
-                            .upload_error = p.parts.upload_error,
-                            .limited = w->reader.limited,
-                            .last = w->reader.last,
-                            .n_last = w->reader.n_last};
-    p.parts.sums = (rv_sums){0};
+    RV_GO(rv_parts_close(&out->parts, unit->empty_file, err));
+    warn_replaced(w->job, &out->parts.sums);
+    out->limited = w->reader.limited;
+    out->last = w->reader.last;
+    out->n_last = w->reader.n_last;
 done:
-    *out_shown = p.shown;
-    rv_parts_free(&p.parts);
     rv_builder_close(w->reader.builder);
     w->reader.builder = NULL;
     return st;
 }
 
-static bool streamed(const rv_unit *unit)
-{
-    for (size_t i = 0; i < unit->n_segments; i++)
-        if (!unit->segments[i].paged)
-            return true;
-    return false;
-}
-
-rv_status rv_unit_extract(rv_worker *w, const rv_unit *unit, rv_unit_result *out, rv_error *err)
+rv_status rv_unit_read(rv_worker *w, const rv_unit *unit, rv_unit_work *out, rv_error *err)
 {
     rv_job *job = w->job;
     for (unsigned restarts = 0;;) {
-        int64_t shown = 0;
-        rv_status st = extract_once(w, unit, out, &shown, err);
-        if (st == RV_OK || w->reader.spent || !streamed(unit))
+        rv_status st = read_once(w, unit, out, err);
+        if (st == RV_OK)
+            return RV_OK;
+        int64_t shown = out->shown;
+        rv_unit_work_free(out);
+        if (!w->reader.spent && (any_paged(unit, false) || w->reader.lost))
+            st = rv_reader_recover(&w->reader, &restarts, err);
+        if (st != RV_OK) {
+            release_instant(w);
             return st;
-        RV_TRY(rv_reader_recover(&w->reader, &restarts, err));
-        RV_LOG_WARN(job->env, "export '%s': unit %s is read again from its start", job->x->name,
-                    unit->name);
+        }
+        release_instant(w);
+        rv_job_warn(job, "retry", "unit %s is read again from its start", unit->name);
         pthread_mutex_lock(&job->lock);
         job->rows -= shown;
         pthread_mutex_unlock(&job->lock);
         if (unit->rewind)
             RV_TRY(unit->rewind(unit->rewind_ctx, err));
     }
+}
+
+rv_status rv_unit_deliver(rv_unit_work *work, rv_unit_result *out, rv_error *err)
+{
+    rv_parts *p = &work->parts;
+    RV_TRY(rv_parts_deliver(p, err));
+    *out = (rv_unit_result){.rows = p->sums.rows,
+                            .parts = p->delivered,
+                            .bytes = p->bytes,
+                            .names = p->names,
+                            .sums = p->sums,
+                            .upload_error = p->upload_error,
+                            .limited = work->limited,
+                            .last = work->last,
+                            .n_last = work->n_last};
+    p->sums = (rv_sums){0};
+    return RV_OK;
+}
+
+void rv_unit_work_free(rv_unit_work *work)
+{
+    rv_parts_free(&work->parts);
+}
+
+rv_status rv_unit_extract(rv_worker *w, const rv_unit *unit, rv_unit_result *out, rv_error *err)
+{
+    rv_unit_work work = {0};
+    rv_status st = rv_unit_read(w, unit, &work, err);
+    if (st == RV_OK)
+        st = rv_unit_deliver(&work, out, err);
+    rv_unit_work_free(&work);
+    return st;
 }
 
 void rv_unit_result_free(rv_unit_result *r)

@@ -41,8 +41,24 @@ rv_status rv_worker_open(rv_worker *w, rv_job *job, rv_source *shared, unsigned 
                          rv_error *err) RV_MUST_USE;
 void rv_worker_close(rv_worker *w);
 
-/* Reads, encodes and delivers; a streamed unit is read again from its start after a passing
- * failure. The DDL guard is asked before and after. */
+/* A unit that was read: its parts are finished, in the spool or already delivered. */
+typedef struct rv_unit_work {
+    rv_parts parts;
+    bool limited;
+    const rv_datum *last; /* as in rv_unit_result */
+    size_t n_last;
+    int64_t shown; /* rows counted as progress */
+} rv_unit_work;
+
+/* Reads and encodes; a streamed unit, or one whose instant was lost, is read again from its start
+ * after a passing failure. The DDL guard is asked before and after. Within a snapshot nothing is
+ * delivered, and where this unit is all the run reads, the snapshot ends with it. */
+rv_status rv_unit_read(rv_worker *w, const rv_unit *unit, rv_unit_work *out,
+                       rv_error *err) RV_MUST_USE;
+/* Offers what waits in the spool. */
+rv_status rv_unit_deliver(rv_unit_work *work, rv_unit_result *out, rv_error *err) RV_MUST_USE;
+void rv_unit_work_free(rv_unit_work *work);
+/* Both. */
 rv_status rv_unit_extract(rv_worker *w, const rv_unit *unit, rv_unit_result *out,
                           rv_error *err) RV_MUST_USE;
 void rv_unit_result_free(rv_unit_result *r);

@@ -148,7 +148,7 @@ typedef struct rv_source_opts {
 } rv_source_opts;
 
 typedef struct rv_source_info {
-    const char *identity; /* server identity fact, or host:port; sqlite: absolute path */
+    const char *identity;  /* server identity fact, or host:port; sqlite: absolute path */
     const char *host_port; /* as connected to, "db.example:5432"; NULL: unknown or none. The name
                               under which a failover may answer with another identity */
     const char *database;
