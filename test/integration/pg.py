@@ -67,7 +67,7 @@ class Database:
         return self.server.url(self.name, **kw)
 
     def connect(self, **kw):
-        return psycopg.connect(self.url(), **kw)
+        return psycopg.connect(self.url(), options="-c TimeZone=UTC", **kw)
 
     def sql(self, *statements):
         for s in statements:
