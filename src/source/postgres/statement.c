@@ -31,7 +31,13 @@ uint32_t rv_pgs_expr_oid(const rv_relation *rel, const rv_expr *e)
     int key = key_index(rel, e);
     if (key >= 0)
         return r->key_oid[key];
-    return e->fallback ? rv_pgs_common_oid(r->bound_oid, r->fallback_oid) : r->bound_oid;
+    if (e->fallback)
+        return rv_pgs_common_oid(r->bound_oid, r->fallback_oid);
+    /* settle.column is neither key nor bound */
+    for (size_t i = 0; i < r->n_columns; i++)
+        if (strcmp(r->columns[i].name, e->column) == 0)
+            return r->columns[i].oid;
+    return r->bound_oid;
 }
 
 bool rv_pgs_is_ctid(const rv_relation *rel, const rv_expr *e)
