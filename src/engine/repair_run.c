@@ -42,7 +42,7 @@ static rv_status upload_steps(rv_job *old, const rv_settled *settled, rv_error *
     RV_TRY(rv_job_assume(old, &settled->row, err));
     old->checkpoint = settled->checkpoint;
     old->lease = (rv_lease){.run_id = old->run_id, .export_name = old->x->name};
-    RV_TRY(rv_state_lease_adopt(old->state, old->run_id, settled->row.epoch, &self, NULL,
+    RV_TRY(rv_state_lease_adopt(old->state, &settled->row, &self, NULL,
                                 &old->lease.epoch, err));
     old->leased = true;
     RV_TRY(rv_heartbeat_start(old, err));

@@ -107,8 +107,8 @@ static rv_status continue_run(rv_job *job, const rv_settled *settled, rv_error *
     /* its units are remembered, whatever chunk_checkpoint says by now */
     job->checkpoint = settled->checkpoint;
     job->lease = (rv_lease){.run_id = job->run_id, .export_name = job->x->name};
-    RV_TRY(rv_state_lease_adopt(job->state, job->run_id, settled->row.epoch, &self,
-                                job->aggregate_id, &job->lease.epoch, err));
+    RV_TRY(rv_state_lease_adopt(job->state, &settled->row, &self, job->aggregate_id,
+                                &job->lease.epoch, err));
     job->leased = true;
     RV_KILL_POINT("lease-adopted");
     rv_duration_text(settled->row.heartbeat_age_us / 1000, age);

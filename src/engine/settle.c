@@ -108,7 +108,7 @@ static rv_status adopt(rv_job *job, const rv_run_row *row, rv_lease *out, rv_err
     rv_process_id self;
     rv_process_self(&self);
     *out = (rv_lease){.run_id = row->run_id, .export_name = job->x->name};
-    return rv_state_lease_adopt(job->state, row->run_id, row->epoch, &self, NULL, &out->epoch, err);
+    return rv_state_lease_adopt(job->state, row, &self, NULL, &out->epoch, err);
 }
 
 static rv_status rebuild_metric(rv_job *job, const rv_run_row *row, const rv_manifest *m,

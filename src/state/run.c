@@ -284,8 +284,7 @@ rv_status rv_state_lease_take(rv_state *s, const rv_run_row *run, rv_arena *aren
 }
 
 typedef struct adopt_ctx {
-    const char *run_id;
-    int64_t seen_epoch;
+    const rv_run_row *seen;
     const rv_process_id *process;
     const char *aggregate_id;
 } adopt_ctx;
@@ -307,13 +306,14 @@ static rv_status get_run(rv_state *s, const char *run_id, rv_arena *arena, rv_ru
 /* Whether the row may be taken over now, seen in the transaction that does it. */
 static rv_status adoptable(rv_state *s, const adopt_ctx *c, rv_arena *arena, rv_error *err)
 {
-    rv_lease l = {c->run_id, NULL, c->seen_epoch};
+    rv_lease l = {c->seen->run_id, NULL, c->seen->epoch};
     rv_run_rows run, open;
     /* locked first, so that what is read next stays true */
     RV_TRY(rv_st_run(s, "UPDATE run_status SET epoch = epoch WHERE run_id = ? AND project = ?",
-                     RV_PARAMS(rv_val_text(c->run_id), rv_val_text(s->project)), NULL, err));
-    RV_TRY(get_run(s, c->run_id, arena, &run, err));
-    if (run.n == 0 || run.rows[0].epoch != c->seen_epoch)
+                     RV_PARAMS(rv_val_text(c->seen->run_id), rv_val_text(s->project)), NULL, err));
+    RV_TRY(get_run(s, c->seen->run_id, arena, &run, err));
+    if (run.n == 0 || run.rows[0].epoch != c->seen->epoch ||
+        !same_text(run.rows[0].status, c->seen->status))
         return lost(&l, err);
     const rv_run_row *r = &run.rows[0];
     bool is_open = same_text(r->status, "running") || same_text(r->status, "unpublished");
@@ -344,10 +344,10 @@ static rv_status adopt_row(rv_state *s, const adopt_ctx *c, rv_error *err)
                   "WHERE run_id = ? AND project = ? AND epoch = ?",
                   RV_PARAMS(rv_val_text(p->host), rv_val_text(p->boot_id), rv_val_text(p->pid_ns),
                             rv_val_int(p->pid), rv_val_int(p->pid_start), rv_val_text(now),
-                            rv_val_text(c->aggregate_id), rv_val_text(c->run_id),
-                            rv_val_text(s->project), rv_val_int(c->seen_epoch)),
+                            rv_val_text(c->aggregate_id), rv_val_text(c->seen->run_id),
+                            rv_val_text(s->project), rv_val_int(c->seen->epoch)),
                   &touched, err));
-    rv_lease l = {c->run_id, NULL, c->seen_epoch};
+    rv_lease l = {c->seen->run_id, NULL, c->seen->epoch};
     return touched == 1 ? RV_OK : lost(&l, err);
 }
 
@@ -364,9 +364,9 @@ static rv_status adopt_settled(rv_state *s, void *ctx, bool *out, rv_error *err)
     adopt_ctx *c = ctx;
     rv_arena arena = RV_ARENA_INIT;
     rv_run_rows run;
-    rv_status st = get_run(s, c->run_id, &arena, &run, err);
+    rv_status st = get_run(s, c->seen->run_id, &arena, &run, err);
     if (st == RV_OK)
-        *out = run.n && run.rows[0].epoch == c->seen_epoch + 1 &&
+        *out = run.n && run.rows[0].epoch == c->seen->epoch + 1 &&
                run.rows[0].process.pid == c->process->pid &&
                run.rows[0].process.pid_start == c->process->pid_start &&
                same_text(run.rows[0].process.host, c->process->host);
@@ -374,14 +374,13 @@ static rv_status adopt_settled(rv_state *s, void *ctx, bool *out, rv_error *err)
     return st;
 }
 
-rv_status rv_state_lease_adopt(rv_state *s, const char *run_id, int64_t seen_epoch,
-                               const rv_process_id *process, const char *aggregate_id,
-                               int64_t *out_epoch, rv_error *err)
+rv_status rv_state_lease_adopt(rv_state *s, const rv_run_row *seen, const rv_process_id *process,
+                               const char *aggregate_id, int64_t *out_epoch, rv_error *err)
 {
-    adopt_ctx c = {run_id, seen_epoch, process, aggregate_id};
+    adopt_ctx c = {seen, process, aggregate_id};
     rv_tx tx = {.name = "adopt", .body = adopt_body, .settled = adopt_settled, .ctx = &c};
     RV_TRY(rv_state_write(s, &tx, err));
-    *out_epoch = seen_epoch + 1;
+    *out_epoch = seen->epoch + 1;
     return RV_OK;
 }
 

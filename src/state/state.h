@@ -72,10 +72,11 @@ rv_status rv_state_lease_take(rv_state *s, const rv_run_row *run, rv_arena *aren
                               rv_run_row *out_open, rv_error *err) RV_MUST_USE;
 /* Takes over an existing row (open, or closed failed/interrupted for a resume): epoch + 1,
  * status running (or stays unpublished), process and heartbeat ours. RV_E_STATE_LEASE_LOST when
- * its epoch is no longer `seen_epoch`; RV_E_STATE_LEASE when another row is open. */
-rv_status rv_state_lease_adopt(rv_state *s, const char *run_id, int64_t seen_epoch,
-                               const rv_process_id *process, const char *aggregate_id,
-                               int64_t *out_epoch, rv_error *err) RV_MUST_USE;
+ * epoch or status are no longer as `seen` (what was decided about it may be wrong by now);
+ * RV_E_STATE_LEASE when another row is open. */
+rv_status rv_state_lease_adopt(rv_state *s, const rv_run_row *seen, const rv_process_id *process,
+                               const char *aggregate_id, int64_t *out_epoch,
+                               rv_error *err) RV_MUST_USE;
 rv_status rv_state_lease_renew(rv_state *s, const rv_lease *l, rv_error *err) RV_MUST_USE;
 /* Lease check without a write. */
 rv_status rv_state_lease_check(rv_state *s, const rv_lease *l, rv_error *err) RV_MUST_USE;

@@ -52,11 +52,17 @@ RV_TEST(projects_are_apart)
     fx_end(&f);
 }
 
+/* As if the row had been read with this epoch, and its status just now. */
 static rv_status adopt(fixture *f, const char *run_id, int64_t seen, int64_t *out)
 {
     rv_process_id self;
+    rv_run_row row = {0};
+    bool found = false;
     rv_process_self(&self);
-    return rv_state_lease_adopt(f->s, run_id, seen, &self, "agg", out, &f->err);
+    CHECK_EQ(rv_state_run_get(f->s, run_id, &f->arena, &row, &found, &f->err), RV_OK);
+    row.run_id = run_id;
+    row.epoch = seen;
+    return rv_state_lease_adopt(f->s, &row, &self, "agg", out, &f->err);
 }
 
 RV_TEST(adopt_open)
@@ -82,6 +88,30 @@ RV_TEST(adopt_open)
     CHECK_STR(row.aggregate_id, "agg");
     CHECK_EQ(row.heartbeat_age_us, 0);
     CHECK_EQ(adopt(&f, "a_1", 2, &epoch), RV_E_STATE_LEASE); /* it woke up */
+    fx_end(&f);
+}
+
+/* It was found dead while running, decided about, and woke for its final transaction. */
+RV_TEST(adopt_names_the_status_it_saw)
+{
+    fixture f;
+    int64_t epoch = 0;
+    rv_process_id self;
+    rv_run_row seen;
+    bool found;
+    REQUIRE(fx_start(&f));
+    rv_lease l = fx_take(&f, "a", "a_1");
+    f.now_us += 121000000;
+    CHECK_EQ(rv_state_run_get(f.s, "a_1", &f.arena, &seen, &found, &f.err), RV_OK);
+    rv_run_final final = {.manifest_json = "{}",
+                          .columns_json = "[]",
+                          .progression_chunk = -1,
+                          .schema_fingerprint = "x",
+                          .progression_strategy = "full"};
+    CHECK_EQ(rv_state_run_final(f.s, &l, &final, &f.err), RV_OK);
+    rv_process_self(&self);
+    CHECK_EQ(rv_state_lease_adopt(f.s, &seen, &self, NULL, &epoch, &f.err), RV_E_STATE_LEASE_LOST);
+    CHECK_EQ(adopt(&f, "a_1", 1, &epoch), RV_OK);
     fx_end(&f);
 }
 
@@ -372,13 +402,14 @@ static void *race_adopt(void *ctx)
     rv_state *s = NULL;
     rv_error err;
     int64_t epoch;
+    const rv_run_row seen = {.run_id = "a_1", .epoch = 1, .status = "running"};
     rv_process_id self;
     rv_state_opts opts = {.url = r->f->url, .config_dir = r->f->dir, .project = ""};
     rv_env env = r->f->env;
     env.getenv = NULL;
     rv_process_self(&self);
     if (rv_state_open(&env, &opts, &s, &err) == RV_OK &&
-        rv_state_lease_adopt(s, "a_1", 1, &self, NULL, &epoch, &err) == RV_OK)
+        rv_state_lease_adopt(s, &seen, &self, NULL, &epoch, &err) == RV_OK)
         r->taken = (int)epoch;
     rv_state_close(s);
     return NULL;
@@ -468,6 +499,7 @@ RV_TEST(one_handle_many_threads)
 }
 
 FX_TEST_MAIN(RV_CASE(take_hold_stem), RV_CASE(projects_are_apart), RV_CASE(adopt_open),
-             RV_CASE(adopt_closed), RV_CASE(dead_rules), RV_CASE(no_write_without_the_lease),
-             RV_CASE(facts_and_stem), RV_CASE(lists_of_runs), RV_CASE(one_holder_at_a_time),
-             RV_CASE(one_successor), RV_CASE(one_handle_many_threads))
+             RV_CASE(adopt_names_the_status_it_saw), RV_CASE(adopt_closed), RV_CASE(dead_rules),
+             RV_CASE(no_write_without_the_lease), RV_CASE(facts_and_stem), RV_CASE(lists_of_runs),
+             RV_CASE(one_holder_at_a_time), RV_CASE(one_successor),
+             RV_CASE(one_handle_many_threads))
