@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "engine/chunks.h"
 #include "engine/execute_internal.h"
+#include "engine/reading.h"
 
 #define RV_TARGET "engine"
 
@@ -16,7 +17,11 @@ static rv_status commit_single(rv_job *job, rv_cursor *cursor, const rv_unit *un
                          .rows = result->rows,
                          .parts = result->parts,
                          .first_name = result->parts ? result->names[0] : NULL};
+    out->segments = unit->segments;
+    out->n_segments = unit->n_segments;
+    out->bounded = !cursor || cursor->bound;
     if (cursor) {
+        out->dropped = cursor->dropped;
         RV_TRY(rv_cursor_finish(cursor, result, &out->position, &out->moved, err));
         RV_TRY(rv_position_to_json(&out->position, out->moved, &job->arena, &position_json, err));
     }
@@ -206,11 +211,21 @@ static rv_status execute_many(rv_job *job, rv_executed *out, rv_error *err)
     return RV_OK;
 }
 
-rv_status rv_execute(rv_job *job, bool sealed, rv_executed *out, rv_error *err)
+static rv_status execute(rv_job *job, bool sealed, rv_executed *out, rv_error *err)
 {
     size_t files;
+    if (!sealed)
+        RV_TRY(rv_reading_begin(job, err));
     if (job->mode == RV_CHUNKED || job->keyset)
         return execute_many(job, out, err);
     RV_TRY(sealed ? rv_resume_sealed(job, out, err) : execute_single(job, out, err));
     return job->to_stdout ? RV_OK : count_files(job, &files, err);
+}
+
+rv_status rv_execute(rv_job *job, bool sealed, rv_executed *out, rv_error *err)
+{
+    rv_status st = execute(job, sealed, out, err);
+    if (st != RV_OK || !job->reconcile) /* a count belongs to the instant of the reading */
+        rv_reading_end(job);
+    return st;
 }

@@ -14,6 +14,11 @@ typedef struct rv_executed {
     rv_position_row position; /* incremental: moved; keyset_incremental: keyset_high */
     bool moved;
     bool skipped; /* no rows and skip_empty */
+    /* of the single unit: what was read, for --reconcile; in the job's arena */
+    const rv_segment *segments;
+    size_t n_segments;
+    bool bounded;     /* the segments know their upper end */
+    uint64_t dropped; /* rows met before that cursor ties dropped */
 } rv_executed;
 
 /* `sealed`: the single unit of a continued run is sealed already: nothing is read. */
