@@ -10,30 +10,6 @@ static void drop_row(rv_pg *c)
     c->row = NULL;
 }
 
-rv_status rv_pg_copy_begin(rv_pg *c, const char *sql, const char *what, rv_error *err)
-{
-    PGresult *r = NULL;
-    RV_TRY(rv_pg_begin(c, 0, what, err));
-    RV_TRY(rv_pg_flush(c, PQsendQuery(c->conn, sql), what, err));
-    /* the answers of the settings in front of COPY come first */
-    for (;;) {
-        RV_TRY(rv_pg_result(c, what, &r, err));
-        if (!r || PQresultStatus(r) == PGRES_COPY_OUT || rv_pg_is_failure(r))
-            break;
-        PQclear(r);
-    }
-    if (r && PQresultStatus(r) == PGRES_COPY_OUT) {
-        PQclear(r);
-        c->copying = true;
-        return RV_OK;
-    }
-    rv_status st = rv_pg_fail(c, r, what, err);
-    PQclear(r);
-    while (!c->broken && rv_pg_result(c, what, &r, NULL) == RV_OK && r)
-        PQclear(r);
-    return st;
-}
-
 /* What the COPY ended with; the connection is free again afterwards. */
 static rv_status finish(rv_pg *c, const char *what, rv_error *err)
 {
@@ -52,6 +28,54 @@ static rv_status more(rv_pg *c, int64_t until_us, bool *out_late, const char *wh
     return PQconsumeInput(c->conn) ? RV_OK : rv_pg_fail(c, NULL, what, err);
 }
 
+rv_status rv_pg_copy_send(rv_pg *c, const char *sql, const char *what, rv_error *err)
+{
+    RV_TRY(rv_pg_begin(c, 0, what, err));
+    RV_TRY(rv_pg_flush(c, PQsendQuery(c->conn, sql), what, err));
+    c->copying = c->starting = true;
+    c->copy_what = what;
+    return RV_OK;
+}
+
+/* The statement ended without a COPY: `r` says why, or nothing does. */
+static rv_status no_copy(rv_pg *c, PGresult *r, rv_error *err)
+{
+    const char *what = c->copy_what;
+    rv_status st = rv_pg_fail(c, r, what, err);
+    PQclear(r);
+    c->copying = c->starting = false;
+    while (!c->broken && rv_pg_result(c, what, &r, NULL) == RV_OK && r)
+        PQclear(r);
+    if (c->cancel_sent && !c->broken)
+        (void)!rv_pg_barrier(c, NULL);
+    return st;
+}
+
+/* Waits for the answer that opens the COPY; those of the settings in front of it come first. */
+static rv_status start(rv_pg *c, int64_t until_us, bool *out_late, rv_error *err)
+{
+    while (c->starting) {
+        while (PQisBusy(c->conn)) {
+            RV_TRY(more(c, until_us, out_late, c->copy_what, err));
+            if (*out_late)
+                return RV_OK;
+        }
+        PGresult *r = PQgetResult(c->conn);
+        if (!r || rv_pg_is_failure(r))
+            return no_copy(c, r, err);
+        c->starting = PQresultStatus(r) != PGRES_COPY_OUT;
+        PQclear(r);
+    }
+    return RV_OK;
+}
+
+rv_status rv_pg_copy_begin(rv_pg *c, const char *sql, const char *what, rv_error *err)
+{
+    bool late = false;
+    RV_TRY(rv_pg_copy_send(c, sql, what, err));
+    return start(c, 0, &late, err);
+}
+
 rv_status rv_pg_copy_next_until(rv_pg *c, int64_t until_us, const char **out, size_t *out_n,
                                 bool *out_late, rv_error *err)
 {
@@ -62,12 +86,13 @@ rv_status rv_pg_copy_next_until(rv_pg *c, int64_t until_us, const char **out, si
         return rv_fail(err, RV_E_INTERNAL, "no COPY is under way");
     if (rv_pg_interrupted(c))
         return rv_pg_fail_stopped(c, what, err);
-    for (;;) {
+    RV_TRY(start(c, until_us, &late, err));
+    *out_late = late;
+    while (!late) {
         int n = PQgetCopyData(c->conn, &c->row, 1);
         if (n > 0) {
             *out = c->row;
             *out_n = (size_t)n;
-            *out_late = false;
             return RV_OK;
         }
         if (n == -2)
@@ -76,15 +101,12 @@ rv_status rv_pg_copy_next_until(rv_pg *c, int64_t until_us, const char **out, si
             RV_TRY(finish(c, what, err));
             *out = NULL;
             *out_n = 0;
-            *out_late = false;
             return RV_OK;
         }
         RV_TRY(more(c, until_us, &late, what, err));
-        if (late) {
-            *out_late = true;
-            return RV_OK;
-        }
+        *out_late = late;
     }
+    return RV_OK;
 }
 
 rv_status rv_pg_copy_next(rv_pg *c, const char **out, size_t *out_n, rv_error *err)

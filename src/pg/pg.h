@@ -89,6 +89,9 @@ rv_status rv_pg_describe(rv_pg *c, const char *prefix, const char *sql, const ch
 
 /* Sends the query and waits for the first COPY answer. */
 rv_status rv_pg_copy_begin(rv_pg *c, const char *sql, const char *what, rv_error *err) RV_MUST_USE;
+/* Sends it only: the server answers with its first full buffer, which a slow statement fills late.
+ * What begin would tell, the first call of next does. `what` is borrowed until then. */
+rv_status rv_pg_copy_send(rv_pg *c, const char *sql, const char *what, rv_error *err) RV_MUST_USE;
 /* The next CopyData message: *out_n bytes at *out, valid until the next call; *out NULL at the end,
  * after which the command's result has been read. Waits in poll(), never past cancel. */
 rv_status rv_pg_copy_next(rv_pg *c, const char **out, size_t *out_n, rv_error *err) RV_MUST_USE;

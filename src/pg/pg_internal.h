@@ -18,7 +18,9 @@ struct rv_pg {
     atomic_bool interrupted; /* by rv_pg_interrupt */
     bool pooled;             /* no cancel leaves this connection */
     bool broken;             /* no further statement is possible */
-    bool copying;            /* inside COPY OUT */
+    bool copying;            /* inside COPY OUT, or on the way into it */
+    bool starting;           /* sent, and not yet answered */
+    const char *copy_what;   /* names the COPY in errors of its start */
     bool cancel_sent;        /* during the running statement: its answer needs a barrier */
     bool timed_out;          /* our own deadline sent that cancel */
     int64_t started_us;      /* of the running statement, monotonic */

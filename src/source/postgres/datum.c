@@ -186,6 +186,16 @@ rv_status rv_pgs_wire_text(uint32_t oid, const char *data, int32_t n, rv_buf *ou
     return add_wire(oid, data, n, out, err);
 }
 
+size_t rv_pgs_wire_text_room(uint32_t oid, const char *data, int32_t n)
+{
+    size_t room = 2 * (size_t)n + 80;
+    if (oid == RV_PG_NUMERIC && n >= 8) { /* the point may lie far from the digits */
+        int weight = (int16_t)rv_be16(data + 2), scale = (int16_t)rv_be16(data + 6);
+        room += 4 * (size_t)(weight > 0 ? weight + 1 : 1) + (size_t)(scale > 0 ? scale : 0);
+    }
+    return room;
+}
+
 /* ---- literals ---- */
 
 static rv_status add_cast(rv_str text, const char *cast, rv_buf *out, rv_error *err)

@@ -158,6 +158,9 @@ rv_status rv_pgs_decode_timestamp(const rv_pgs_column *c, uint32_t col, const ch
 rv_status rv_pgs_decode_interval(const rv_pgs_column *c, uint32_t col, const char *data, int32_t n,
                                  rv_builder *b, rv_error *err);
 
+/* datum.c: bytes that rv_pgs_wire_text needs at most. */
+size_t rv_pgs_wire_text_room(uint32_t oid, const char *data, int32_t n);
+
 /* decode_text.c: values that become text */
 rv_status rv_pgs_decode_bit(const rv_pgs_column *c, uint32_t col, const char *data, int32_t n,
                             rv_builder *b, rv_error *err);

@@ -138,13 +138,25 @@ static rv_status first_changed(rv_scan *scan, bool *out, rv_error *err)
     return RV_OK;
 }
 
+/* Memory for the value and, as scan_end cannot fail, for its text. */
 static rv_status reserve_last(rv_scan *scan, rv_error *err)
 {
     for (size_t i = 0; i < scan->n_order; i++) {
-        rv_buf *raw = &scan->last[i].raw;
+        rv_pgs_place *last = &scan->last[i];
         int32_t n = scan->lengths[scan->order_field[i]];
-        if (n > 0 && (size_t)n > raw->cap)
-            RV_TRY(rv_buf_reserve(raw, (size_t)n, err));
+        if (n < 0)
+            continue;
+        size_t need =
+            rv_pgs_wire_text_room(scan->order_oid[i], scan->fields[scan->order_field[i]], n);
+        if ((size_t)n > last->raw.cap)
+            RV_TRY(rv_buf_reserve(&last->raw, (size_t)n - last->raw.len, err));
+        if (need > last->text.cap)
+            RV_TRY(rv_buf_reserve(&last->text, need, err));
+        if (scan->order_unread[i]) {
+            RV_TRY(rv_pgs_wire_text(scan->order_oid[i], scan->fields[scan->order_field[i]], n,
+                                    &last->text, err));
+            rv_buf_clear(&last->text);
+        }
     }
     return RV_OK;
 }
@@ -337,12 +349,7 @@ rv_status rv_pgs_copy_start(rv_scan *scan, const rv_page_spec *page, const rv_pg
     RV_GO(rv_pgs_select_with(page, opts, &sql, err));
     RV_GO(rv_buf_add_c(&sql, "\n) TO STDOUT (FORMAT binary)", err));
     RV_GO(rv_buf_add_byte(&sql, 0, err));
-    st = rv_pg_copy_begin(scan->s->pg, (const char *)sql.ptr, scan->what, err);
-    if (st == RV_E_SOURCE_TIMEOUT && scan->server_limit) {
-        rv_error_clear(err);
-        scan->end.cut = scan->done = true;
-        st = RV_OK;
-    }
+    st = rv_pg_copy_send(scan->s->pg, (const char *)sql.ptr, scan->what, err);
 done:
     rv_buf_free(&sql);
     return st;
@@ -355,6 +362,7 @@ static void place_order(rv_scan *scan, const rv_page_spec *page)
         int place = rv_pgs_expr_place(page->relation, &page->order[i]);
         scan->order_field[i] = place >= 0 ? place : (int)scan->n_fields++;
         scan->order_oid[i] = rv_pgs_expr_oid(page->relation, &page->order[i]);
+        scan->order_unread[i] = place < 0 || scan->r->columns[place].overridden;
         scan->order_name[i] = page->order[i].column;
     }
     scan->n_order = page->n_order;
@@ -429,18 +437,15 @@ rv_status rv_pgs_scan(rv_source *s, const rv_page_spec *page, rv_scan **out, rv_
     return st;
 }
 
-static bool last_datum(rv_scan *scan, size_t i, rv_datum *out)
+/* reserve_last made room; what has no text was refused with its row. */
+static rv_datum last_datum(const rv_scan *scan, rv_pgs_place *last, size_t i)
 {
-    rv_pgs_place *last = &scan->last[i];
-    rv_buf text = RV_BUF_INIT;
-    *out = (rv_datum){.null = last->null, .kind = rv_pgs_wire_kind(scan->order_oid[i])};
-    if (last->null)
-        return true;
-    bool ok = rv_pgs_wire_text(scan->order_oid[i], (const char *)last->raw.ptr,
-                               (int32_t)last->raw.len, &text, NULL) == RV_OK &&
-              rv_arena_str(&scan->arena, rv_buf_str(&text), &out->text, NULL) == RV_OK;
-    rv_buf_free(&text);
-    return ok;
+    rv_datum d = {.null = last->null, .kind = rv_pgs_wire_kind(scan->order_oid[i])};
+    rv_buf_clear(&last->text);
+    if (!d.null && rv_pgs_wire_text(scan->order_oid[i], (const char *)last->raw.ptr,
+                                    (int32_t)last->raw.len, &last->text, NULL) == RV_OK)
+        d.text = rv_buf_str(&last->text);
+    return d;
 }
 
 void rv_pgs_scan_end(const rv_scan *scan, rv_page_end *out)
@@ -457,8 +462,7 @@ void rv_pgs_scan_end(const rv_scan *scan, rv_page_end *out)
     if (scan->end.rows == 0 || scan->n_order == 0)
         return;
     for (size_t i = 0; i < scan->n_order; i++)
-        if (!last_datum(self, i, &self->last_datum[i]))
-            return;
+        self->last_datum[i] = last_datum(scan, &self->last[i], i);
     out->last = self->last_datum;
 }
 
@@ -470,8 +474,10 @@ void rv_pgs_scan_close(rv_scan *scan)
     /* given up on the way: what cannot be cancelled breaks the connection */
     if (scan->rel->shape != RV_SHAPE_CURSOR)
         (void)!rv_pg_copy_cut(scan->s->pg, NULL);
-    for (size_t i = 0; i < RV_PGS_ORDER_MAX; i++)
+    for (size_t i = 0; i < RV_PGS_ORDER_MAX; i++) {
         rv_buf_free(&scan->last[i].raw);
+        rv_buf_free(&scan->last[i].text);
+    }
     rv_free(scan->nulled);
     rv_arena_free(&scan->arena);
     rv_free(scan);

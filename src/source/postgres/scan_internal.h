@@ -43,7 +43,7 @@ rv_pgs_tuple rv_pgs_copy_row(rv_pgs_copy *c, size_t n_fields, const char **out_f
 /* ---- scan.c ---- */
 
 typedef struct rv_pgs_place { /* one order value of the last row, in its wire form */
-    rv_buf raw;
+    rv_buf raw, text;
     bool null;
 } rv_pgs_place;
 
@@ -75,6 +75,7 @@ struct rv_scan {
     size_t n_order;
     int order_field[RV_PGS_ORDER_MAX];
     uint32_t order_oid[RV_PGS_ORDER_MAX];
+    bool order_unread[RV_PGS_ORDER_MAX]; /* no decoder of the row checks the value's wire form */
     const char *order_name[RV_PGS_ORDER_MAX];
     rv_pgs_place last[RV_PGS_ORDER_MAX];
     rv_datum last_datum[RV_PGS_ORDER_MAX];
