@@ -210,6 +210,21 @@ static rv_status log_one(void)
     return lost ? RV_E_MEMORY : RV_OK;
 }
 
+RV_TEST(a_text_said_once)
+{
+    capture c;
+    REQUIRE(open_capture(&c, (rv_log_opts){.tty = true}));
+    for (int i = 0; i < 3; i++)
+        rv_log_once(c.log, RV_WARN, "source", "host %d is plaintext", i / 2);
+    CHECK_STR(take(&c), "[WARN] host 0 is plaintext\n[WARN] host 1 is plaintext\n");
+    rv_log_once(c.log, RV_INFO, "source", "not shown");
+    rv_log_once(NULL, RV_WARN, "source", "nobody listens");
+    for (int i = 0; i < 200; i++) /* far more texts than it can remember: none is lost */
+        rv_log_once(c.log, RV_WARN, "source", "text %d", i);
+    CHECK(strstr(take(&c), "text 199\n") != NULL);
+    close_capture(&c);
+}
+
 RV_TEST(allocation_sweep)
 {
     sweep_alloc(log_one);
@@ -219,4 +234,5 @@ RV_TEST_MAIN(RV_CASE(a_terminal_gets_the_short_form), RV_CASE(elsewhere_the_time
              RV_CASE(json_lines), RV_CASE(filters), RV_CASE(secrets_are_masked),
              RV_CASE(foreign_text_cannot_steer_the_terminal_or_forge_a_line),
              RV_CASE(the_hook_surrounds_a_line), RV_CASE(lines_of_threads_do_not_mix),
-             RV_CASE(a_closed_stderr_is_survived), RV_CASE(allocation_sweep))
+             RV_CASE(a_closed_stderr_is_survived), RV_CASE(a_text_said_once),
+             RV_CASE(allocation_sweep))

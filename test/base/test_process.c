@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "rvtest.h"
 
 RV_TEST(facts_about_ourselves)
@@ -88,5 +89,58 @@ RV_TEST(resident_memory)
     CHECK(rss > 100000 && rss < (UINT64_C(1) << 40));
 }
 
+#define SECOND INT64_C(1000000)
+
+static rv_status line_of(const char *command, int64_t limit_us, rv_cancel *cancel, rv_buf *out,
+                         rv_error *err)
+{
+    rv_buf_clear(out);
+    rv_error_clear(err);
+    return rv_process_line(command, limit_us, cancel, "the command", out, err);
+}
+
+RV_TEST(the_first_line_of_a_command)
+{
+    static const char *const rows[][2] = {
+        {"echo secret", "secret"},     {"printf 'no end'", "no end"},
+        {"printf 'a\\r\\nb\\n'", "a"}, {"echo ' blank '; echo 2; echo 3 >&2", " blank "},
+        {"cat; echo read", "read"}, /* its stdin is empty */
+    };
+    rv_buf out = RV_BUF_INIT;
+    rv_error err;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CHECK_EQ(line_of(rows[i][0], 10 * SECOND, NULL, &out, &err), RV_OK);
+        CHECK_STR(rv_buf_cstr(&out), rows[i][1]);
+    }
+    static const char *const bad[] = {"echo x; exit 3",   "true",
+                                      "echo; echo x",     "kill -9 $$",
+                                      "/no/such/program", "head -c 100000 /dev/zero | tr '\\0' x"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        CHECK_EQ(line_of(bad[i], 10 * SECOND, NULL, &out, &err), RV_E_IO);
+        CHECK(strncmp(err.text, "the command ", 12) == 0);
+        CHECK_EQ(out.len, 0);
+    }
+    rv_buf_free(&out);
+}
+
+/* Whatever it started goes with it. */
+RV_TEST(a_command_that_does_not_end)
+{
+    rv_buf out = RV_BUF_INIT;
+    rv_error err;
+    rv_cancel *cancel = NULL;
+    int64_t start = rv_clock_mono_us();
+    CHECK_EQ(line_of("sleep 30 & sleep 30", SECOND / 5, NULL, &out, &err), RV_E_IO);
+    CHECK(strstr(err.text, "did not end in time") != NULL);
+    CHECK_EQ(line_of("exec >&-; sleep 30", SECOND / 5, NULL, &out, &err), RV_E_IO);
+    REQUIRE(rv_cancel_open(&cancel, &err) == RV_OK);
+    rv_cancel_raise(cancel, 2);
+    CHECK_EQ(line_of("sleep 30", 30 * SECOND, cancel, &out, &err), RV_E_INTERRUPTED);
+    CHECK(rv_clock_mono_us() - start < 5 * SECOND);
+    rv_cancel_close(cancel);
+    rv_buf_free(&out);
+}
+
 RV_TEST_MAIN(RV_CASE(facts_about_ourselves), RV_CASE(a_child_lives_and_dies),
-             RV_CASE(resident_memory))
+             RV_CASE(resident_memory), RV_CASE(the_first_line_of_a_command),
+             RV_CASE(a_command_that_does_not_end))
