@@ -41,7 +41,9 @@ static rv_status parts_present(rv_job *job, const rv_unit_row *u, bool *out, rv_
 {
     rv_arena scratch = RV_ARENA_INIT;
     rv_part_rows parts = {0};
-    rv_status st = rv_state_parts(job->state, job->run_id, u->unit, &scratch, &parts, err);
+    rv_status st = RV_OK;
+    if (u->parts)
+        st = rv_state_parts(job->state, job->run_id, u->unit, &scratch, &parts, err);
     *out = true;
     for (size_t i = 0; st == RV_OK && i < parts.n; i++) {
         const rv_part_row *p = &parts.rows[i];
@@ -108,8 +110,8 @@ static int64_t unit_number(const char *unit)
 
 /* The unit transaction of a sealed keyset unit. One that was being redone lies behind its range's
  * position, which must not move back. */
-static rv_status sealed_range_done(rv_work *work, const rv_unit_row *u, rv_unit_done *done,
-                                   rv_error *err)
+static rv_status sealed_range_done(rv_job *job, rv_work *work, const rv_unit_row *u,
+                                   rv_unit_done *done, rv_error *err)
 {
     rv_range_row *range = range_of(work, u->unit);
     if (!range)
@@ -118,7 +120,7 @@ static rv_status sealed_range_done(rv_work *work, const rv_unit_row *u, rv_unit_
         done->kind = RV_UNIT_SINGLE;
         return RV_OK;
     }
-    range->position = u->key_high;
+    RV_TRY(rv_arena_cstr(&job->arena, rv_str_c(u->key_high), &range->position, err));
     range->next_unit++;
     range->done = (uint64_t)u->rows < work->unit_rows;
     done->kind = RV_UNIT_RANGE;
@@ -157,7 +159,7 @@ static rv_status finish_sealed(rv_job *job, rv_work *work, const rv_unit_row *u,
                          .kind = strcmp(u->unit, "0") == 0 ? RV_UNIT_SINGLE : RV_UNIT_TASK,
                          .chunk_index = rv_name_chunk_index(u->unit)};
     if (strncmp(u->unit, "keyset", strlen("keyset")) == 0)
-        RV_TRY(sealed_range_done(work, u, &done, err));
+        RV_TRY(sealed_range_done(job, work, u, &done, err));
     RV_TRY(rv_state_unit_done(job->state, &job->lease, &done, err));
     rv_unit_committed(job, u, NULL);
     *out_done = true;
@@ -212,16 +214,42 @@ rv_status rv_resume_sealed_units(rv_job *job, rv_error *err)
     return RV_OK;
 }
 
+static rv_status copy_tasks(rv_job *job, const rv_task_rows *all, rv_task_rows *out, rv_error *err)
+{
+    RV_TRY(rv_arena_array(&job->arena, all->n + 1, sizeof *out->rows, &out->rows, err));
+    for (size_t i = 0; i < all->n; i++) {
+        bool completed = strcmp(all->rows[i].status, "completed") == 0;
+        out->rows[i] = (rv_task_row){.chunk_index = all->rows[i].chunk_index,
+                                     .status = completed ? "completed" : "pending"};
+    }
+    out->n = all->n;
+    return RV_OK;
+}
+
+/* Workers claim their chunks from state: of 100,000 it is enough to know which are done. */
+static rv_status plan_tasks(rv_job *job, rv_work *work, rv_error *err)
+{
+    rv_arena scratch = RV_ARENA_INIT;
+    rv_task_rows all = {0};
+    rv_status st = rv_state_tasks(job->state, job->run_id, &scratch, &all, err);
+    if (st == RV_OK)
+        st = copy_tasks(job, &all, &work->tasks, err);
+    rv_arena_free(&scratch);
+    return st;
+}
+
 rv_status rv_resume_plan(rv_job *job, rv_work *work, rv_error *err)
 {
     rv_unit_rows units = {0};
+    rv_arena scratch = RV_ARENA_INIT;
     *work = (rv_work){.kind = job->keyset ? RV_WORK_RANGES : RV_WORK_TASKS,
                       .unit_rows = job->x->chunk_size};
     RV_TRY(rv_state_tasks_resume(job->state, &job->lease, err));
     RV_TRY(rv_state_ranges(job->state, job->run_id, &job->arena, &work->ranges, err));
-    RV_TRY(rv_state_tasks(job->state, job->run_id, &job->arena, &work->tasks, err));
-    RV_TRY(rv_state_units(job->state, job->run_id, &job->arena, &units, err));
-    for (size_t i = 0; i < units.n; i++)
-        RV_TRY(recheck_unit(job, work, &units.rows[i], err));
-    return RV_OK;
+    RV_TRY(plan_tasks(job, work, err));
+    rv_status st = rv_state_units(job->state, job->run_id, &scratch, &units, err);
+    for (size_t i = 0; st == RV_OK && i < units.n; i++)
+        st = recheck_unit(job, work, &units.rows[i], err);
+    rv_arena_free(&scratch);
+    return st;
 }
