@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "engine/drift.h"
+#include "engine/harm.h"
 #include "engine/manifest.h"
 #include "engine/publish.h"
 #include "engine/quality.h"
@@ -14,20 +15,25 @@
 
 #define RV_TARGET "engine"
 
+static rv_status add_unit(rv_job *job, const rv_unit_row *unit, rv_sums *total, rv_error *err)
+{
+    rv_sums one = {0};
+    RV_TRY(rv_sums_from_json(unit->accumulators, job->schema.n_columns, &one, NULL, NULL, err));
+    rv_sums_add(total, &one);
+    rv_sums_free(&one);
+    return RV_OK;
+}
+
 static rv_status add_units(rv_job *job, rv_sums *total, bool committed_only, rv_error *err)
 {
+    rv_arena scratch = RV_ARENA_INIT;
     rv_unit_rows units = {0};
-    RV_TRY(rv_state_units(job->state, job->run_id, &job->arena, &units, err));
-    for (size_t i = 0; i < units.n; i++) {
-        rv_sums one = {0};
-        if (committed_only && !units.rows[i].committed_at)
-            continue;
-        RV_TRY(rv_sums_from_json(units.rows[i].accumulators, job->schema.n_columns, &one,
-                                 &job->arena, NULL, err));
-        rv_sums_add(total, &one);
-        rv_sums_free(&one);
-    }
-    return RV_OK;
+    rv_status st = rv_state_units(job->state, job->run_id, &scratch, &units, err);
+    for (size_t i = 0; st == RV_OK && i < units.n; i++)
+        if (!committed_only || units.rows[i].committed_at)
+            st = add_unit(job, &units.rows[i], total, err);
+    rv_arena_free(&scratch);
+    return st;
 }
 
 static rv_status shapes_of(rv_job *job, const rv_sums *sums, const rv_shape_row **out,
@@ -314,7 +320,7 @@ static rv_status put_metric(rv_job *job, const rv_export_report *r, rv_error *er
                    .retries = r->retries,
                    .source_count = r->source_count,
                    .longest_chunk_ms = r->longest_statement_ms,
-                   .pg_temp_bytes_delta = -1,
+                   .pg_temp_bytes_delta = rv_harm_temp_bytes(job),
                    .validated = r->validated,
                    .schema_changed = r->schema_changed,
                    .quality_passed = r->quality_passed,
