@@ -161,6 +161,17 @@ static void check_passing_queries(pgx *f)
               "pages by big_pkey");
     CHECK_STR(told(f, query_in(f, "SELECT * FROM little", RV_FULL, NULL)),
               "statement (small table)");
+    CHECK_STR(told(f, query_in(f,
+                               "SELECT id FROM public /* here */ . /* and -- there */ \"big\" "
+                               "AS \"B\" WHERE \"B\".grp = 1 /* open /* nested */ */",
+                               RV_FULL, NULL)),
+              "pages by big_pkey");
+    uint64_t n = 0;
+    rv_relation *twice =
+        query_in(f, "SELECT id, unnest(ARRAY[1, 2]) AS u FROM little", RV_FULL, NULL);
+    REQUIRE(twice != NULL);
+    CHECK_EQ(rv_pgs_count(f->s, twice, NULL, 0, &n, &f->err), RV_OK);
+    CHECK_EQ(n, 2);
     rv_relation *rel = query_in(f, "SELECT id AS n, amount FROM big", RV_FULL, NULL);
     REQUIRE(rel != NULL);
     CHECK_EQ(((rv_pgs_relation *)rel->driver)->key_column[0], 0);

@@ -252,8 +252,14 @@ rv_status rv_pgs_count(rv_source *s, const rv_relation *rel, const rv_pred *pred
     rv_buf b = RV_BUF_INIT;
     PGresult *result = NULL;
     rv_status st;
-    RV_GO(rv_buf_printf(&b, err, "SELECT pg_catalog.count(*) FROM %s ", r->from));
-    RV_GO(rv_pgs_where(&page, &b, err));
+    if (r->query && !r->wrapped) { /* its list may give several rows for one */
+        RV_GO(rv_buf_add_c(&b, "SELECT pg_catalog.count(*) FROM (", err));
+        RV_GO(rv_pgs_select(&page, 0, &b, err));
+        RV_GO(rv_buf_add_c(&b, "\n) AS _rivet", err));
+    } else {
+        RV_GO(rv_buf_printf(&b, err, "SELECT pg_catalog.count(*) FROM %s ", r->from));
+        RV_GO(rv_pgs_where(&page, &b, err));
+    }
     RV_GO(rv_buf_add_byte(&b, 0, err));
     RV_GO(
         rv_pgs_read(s, r->allow_row_security, (const char *)b.ptr, "counting rows", &result, err));

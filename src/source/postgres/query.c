@@ -183,20 +183,26 @@ static rv_status probe(rv_pgs_resolving *v, size_t n_columns, rv_error *err)
     return RV_OK;
 }
 
-/* pg_class oid that the written name means; 0: none. */
+/* pg_class oid that the written name means; 0: none. Between its parts may stand blanks and
+ * comments, which to_regclass does not read. */
 static rv_status written_oid(rv_pgs_resolving *v, uint32_t *out, rv_error *err)
 {
-    rv_sql_span first = v->shape.parts[0], last = v->shape.parts[v->shape.n_parts - 1];
-    rv_buf b = RV_BUF_INIT;
+    rv_buf b = RV_BUF_INIT, name = RV_BUF_INIT;
     PGresult *r = NULL;
     rv_status st;
+    for (size_t i = 0; i < v->shape.n_parts; i++) {
+        RV_GO(rv_buf_add_c(&name, i ? "." : "", err));
+        RV_GO(
+            rv_buf_add_str(&name, rv_sql_span_text(rv_str_c(v->r->query), v->shape.parts[i]), err));
+    }
     RV_GO(rv_buf_add_c(&b, "SELECT pg_catalog.to_regclass(", err));
-    RV_GO(rv_pgs_literal((rv_str){v->r->query + first.begin, last.end - first.begin}, &b, err));
+    RV_GO(rv_pgs_literal(rv_buf_str(&name), &b, err));
     RV_GO(rv_buf_add(&b, ")::oid", sizeof ")::oid", err));
     RV_GO(rv_pgs_ask(v->s, (const char *)b.ptr, WHAT, &r, err));
     *out = (uint32_t)rv_pgs_int(r, 0, 0, 0);
 done:
     PQclear(r);
+    rv_buf_free(&name);
     rv_buf_free(&b);
     return st;
 }
