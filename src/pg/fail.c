@@ -142,22 +142,26 @@ static bool has_any(rv_str text, const char *const *parts)
     return *parts != NULL;
 }
 
-/* What PQERRORS_VERBOSE puts before a server's message: "FATAL:  28P01: ". The last one counts:
- * of several hosts libpq tried that one last. */
-static bool find_sqlstate(rv_str text, char out[6], size_t *out_at)
+/* What PQERRORS_VERBOSE puts before a server's message, "FATAL:  28P01: ": where the five digits
+ * stand, or the end of the text. */
+static size_t find_sqlstate(rv_str text, size_t from)
 {
-    bool found = false;
-    for (size_t i = 0; i + 10 <= text.len; i++) {
+    for (size_t i = from; i + 10 <= text.len; i++) {
         const char *p = text.ptr + i;
-        if (memcmp(p, ":  ", 3) != 0 || memcmp(p + 8, ": ", 2) != 0 ||
-            strspn(p + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5)
-            continue;
-        memcpy(out, p + 3, 5);
-        out[5] = '\0';
-        *out_at = i + 3;
-        found = true;
+        if (memcmp(p, ":  ", 3) == 0 && memcmp(p + 8, ": ", 2) == 0 &&
+            strspn(p + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5)
+            return i + 3;
     }
-    return found;
+    return text.len;
+}
+
+/* Of several hosts and tries the last one counts. */
+static size_t last_sqlstate(rv_str text)
+{
+    size_t last = text.len;
+    for (size_t at = find_sqlstate(text, 0); at < text.len; at = find_sqlstate(text, at))
+        last = at;
+    return last;
 }
 
 /* A pooler has one SQLSTATE for everything it refuses. */
@@ -201,47 +205,55 @@ static bool starts_any(rv_str line, const char *const *words)
     return *words != NULL;
 }
 
-/* libpq's lines without the SQLSTATE and the server's source positions; DETAIL and HINT apart. */
-static rv_status split_message(rv_str text, size_t state_at, rv_buf *out, rv_buf *hint,
-                               rv_error *err)
+/* One line of libpq's text: DETAIL and HINT go to *hint, what a user cannot use is left out. */
+static rv_status add_line(rv_str line, rv_buf *out, rv_buf *hint, rv_error *err)
 {
     static const char *const advice[] = {"HINT:  ", "DETAIL:  ", NULL};
+    rv_buf *to = starts_any(line, advice) ? hint : out;
+    if (line.len == 0 || rv_str_starts(line, RV_STR("LOCATION:  ")))
+        return RV_OK;
+    if (to == hint) {
+        size_t skip = (size_t)((const char *)memchr(line.ptr, ':', line.len) + 3 - line.ptr);
+        line = (rv_str){line.ptr + skip, line.len - skip};
+    }
+    size_t state = find_sqlstate(line, 0);
+    if (to->len)
+        RV_TRY(rv_buf_add_c(to, to == out ? "\n" : "; ", err));
+    RV_TRY(rv_buf_add(to, line.ptr, state, err));
+    return state == line.len ? RV_OK
+                             : rv_buf_add(to, line.ptr + state + 7, line.len - state - 7, err);
+}
+
+static rv_status split_message(rv_str text, rv_buf *out, rv_buf *hint, rv_error *err)
+{
     for (size_t i = 0; i < text.len;) {
         const char *end = memchr(text.ptr + i, '\n', text.len - i);
         size_t len = end ? (size_t)(end - (text.ptr + i)) : text.len - i;
-        rv_str line = rv_str_trim((rv_str){text.ptr + i, len});
-        bool coded = state_at >= i && state_at < i + len;
-        rv_buf *to = out;
-        if (starts_any(line, advice)) {
-            line = (rv_str){line.ptr + 8, line.len - 8};
-            line = rv_str_trim(line);
-            to = hint;
-        }
-        if (line.len && !rv_str_starts(line, RV_STR("LOCATION:  "))) {
-            if (to->len)
-                RV_TRY(rv_buf_add_c(to, to == out ? "\n" : "; ", err));
-            size_t head = coded ? (size_t)(text.ptr + state_at - line.ptr) : line.len;
-            RV_TRY(rv_buf_add(to, line.ptr, head, err));
-            if (coded)
-                RV_TRY(rv_buf_add(to, line.ptr + head + 7, line.len - head - 7, err));
-        }
+        RV_TRY(add_line(rv_str_trim((rv_str){text.ptr + i, len}), out, hint, err));
         i += len + 1;
     }
     return RV_OK;
+}
+
+static state_class classify_connect(rv_str text, char sqlstate[6])
+{
+    size_t at = last_sqlstate(text);
+    if (at == text.len)
+        return classify_client(text);
+    memcpy(sqlstate, text.ptr + at, 5);
+    sqlstate[5] = '\0';
+    if (strcmp(sqlstate, "08P01") == 0)
+        return classify_pooler((rv_str){text.ptr + at, text.len - at});
+    return classify(sqlstate, false);
 }
 
 rv_status rv_pg_fail_connect(const rv_env *env, PGconn *conn, const rv_pg_opts *opts, rv_error *err)
 {
     rv_str text = rv_str_trim(rv_str_c(PQerrorMessage(conn)));
     char sqlstate[6] = "", head[160];
-    size_t at = SIZE_MAX;
     rv_buf message = RV_BUF_INIT, hint = RV_BUF_INIT;
-    bool coded = find_sqlstate(text, sqlstate, &at);
-    rv_str said = coded ? (rv_str){text.ptr + at, text.len - at} : text;
-    state_class class_ = !coded                           ? classify_client(text)
-                         : strcmp(sqlstate, "08P01") == 0 ? classify_pooler(said)
-                                                          : classify(sqlstate, false);
-    rv_status st = split_message(text, at, &message, &hint, err);
+    state_class class_ = classify_connect(text, sqlstate);
+    rv_status st = split_message(text, &message, &hint, err);
     if (st == RV_OK) {
         snprintf(head, sizeof head, "cannot connect to %s", opts->what);
         rv_str shown = message.len ? rv_buf_str(&message) : RV_STR("no answer");

@@ -120,9 +120,10 @@ rv_status rv_pg_await(rv_pg *c, const char *what, rv_error *err)
     while (PQisBusy(c->conn)) {
         switch (rv_pg_wait(c, POLLIN, c->deadline_us)) {
         case RV_PG_READY:
-            if (!PQconsumeInput(c->conn))
-                return rv_pg_fail(c, NULL, what, err);
-            break;
+            if (PQconsumeInput(c->conn))
+                break;
+            /* of a closed connection libpq still gives what came before the end, without waiting */
+            return PQstatus(c->conn) == CONNECTION_BAD ? RV_OK : rv_pg_fail(c, NULL, what, err);
         case RV_PG_PAST_DEADLINE:
             RV_TRY(pass_deadline(c, what, err));
             break;

@@ -161,6 +161,34 @@ RV_TEST(lost_connections)
     fake_stop(&f);
 }
 
+/* The last words of a server that closes say more than the close itself. */
+RV_TEST(last_words)
+{
+    static const struct {
+        const char *state;
+        rv_status code;
+        rv_retry retry;
+    } rows[] = {{"57P01", RV_E_SOURCE_CONNECT, RV_RETRY_N},
+                {"08P01", RV_E_SOURCE_CAPACITY, RV_RETRY_C},
+                {"28000", RV_E_SOURCE_AUTH, RV_RETRY_P}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const rv_env env = {0};
+        rv_error err = {0};
+        rv_pg *c = NULL;
+        fake f = {.n_answers = 1};
+        fake_welcome(&f.greeting);
+        fake_error(&f.answers[0], "FATAL", rows[i].state, "query_wait_timeout", NULL, NULL);
+        REQUIRE(fake_start(&f));
+        REQUIRE(fake_open(&env, &f, &c, &err) == RV_OK);
+        CHECK_EQ(rv_pg_query(c, "SELECT 1", 0, "asking", NULL, &err), rows[i].code);
+        CHECK_EQ(err.retry, rows[i].retry);
+        CHECK_STR(err.text, "asking: query_wait_timeout");
+        CHECK(rv_pg_broken(c));
+        rv_pg_close(c);
+        fake_stop(&f);
+    }
+}
+
 RV_TEST(lost_inside_copy)
 {
     const rv_env env = {0};
@@ -315,7 +343,7 @@ RV_TEST(interrupts)
 }
 
 RV_TEST_MAIN(RV_CASE(classes), RV_CASE(refused_connections), RV_CASE(statements),
-             RV_CASE(a_limit_in_any_language), RV_CASE(lost_connections), RV_CASE(lost_inside_copy),
-             RV_CASE(a_mute_server), RV_CASE(a_silent_start),
+             RV_CASE(a_limit_in_any_language), RV_CASE(lost_connections), RV_CASE(last_words),
+             RV_CASE(lost_inside_copy), RV_CASE(a_mute_server), RV_CASE(a_silent_start),
              RV_CASE(the_next_host_after_a_silent_one), RV_CASE(texts_are_masked),
              RV_CASE(interrupts))

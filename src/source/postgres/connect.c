@@ -146,22 +146,39 @@ static rv_status tls_block(const rv_cfg_source *cfg, rv_arena *arena, params *ou
     return RV_OK;
 }
 
-/* sslrootcert=system of newer libpqs, which also stands for verify-full. */
-static rv_status tls_of_url(params *p, rv_error *err)
+/* Where libpq itself would look for trusted authorities. */
+static bool has_default_root(const rv_env *env)
 {
-    const char *mode = NULL;
-    rv_pg_param *root = NULL;
-    for (size_t i = 0; i < p->n; i++) {
-        if (strcmp(p->items[i].key, "sslmode") == 0)
-            mode = p->items[i].value;
-        else if (strcmp(p->items[i].key, "sslrootcert") == 0)
-            root = &p->items[i];
-    }
-    if (!root || strcmp(root->value, "system") != 0)
+    char path[4096];
+    const char *home = rv_env_get(env, "HOME");
+    const char *named = rv_env_get(env, "PGSSLROOTCERT");
+    if (!home || (named && named[0]))
+        return true; /* libpq finds out */
+    (void)snprintf(path, sizeof path, "%s/.postgresql/root.crt", home);
+    return access(path, R_OK) == 0;
+}
+
+static const rv_pg_param *find(const params *p, const char *key)
+{
+    for (size_t i = p->n; i-- > 0;)
+        if (strcmp(p->items[i].key, key) == 0)
+            return &p->items[i];
+    return NULL;
+}
+
+/* The system's authorities, for sslrootcert=system of newer libpqs (which also stands for
+ * verify-full) and for verify-* without a root of its own. */
+static rv_status tls_of_url(const rv_env *env, params *p, rv_error *err)
+{
+    const rv_pg_param *mode = find(p, "sslmode"), *root = find(p, "sslrootcert");
+    bool asked = root && strcmp(root->value, "system") == 0;
+    bool verify = mode && strncmp(mode->value, "verify-", 7) == 0;
+    if (!asked && (root || !verify || has_default_root(env)))
         return RV_OK;
-    root->value = system_bundle();
-    if (!root->value)
+    const char *bundle = system_bundle();
+    if (!bundle)
         return fail_no_bundle(err);
+    put(p, "sslrootcert", bundle);
     if (!mode)
         put(p, "sslmode", "verify-full");
     return RV_OK;
@@ -190,7 +207,7 @@ rv_status rv_pgs_params(const rv_env *env, const rv_cfg_source *cfg, rv_arena *a
     copy_params(parsed, n_parsed, !cfg->tls.written, &p);
     if (!url)
         RV_TRY(structured(env, cfg, arena, &p, err));
-    RV_TRY(cfg->tls.written ? tls_block(cfg, arena, &p, err) : tls_of_url(&p, err));
+    RV_TRY(cfg->tls.written ? tls_block(cfg, arena, &p, err) : tls_of_url(env, &p, err));
     *out = p.items;
     *out_n = p.n;
     return RV_OK;
