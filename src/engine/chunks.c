@@ -104,16 +104,15 @@ static rv_status slice(rv_task_list *l, const rv_span *s, rv_error *err)
     return RV_OK;
 }
 
-static uint64_t size_from_memory(const rv_job *job)
+static uint64_t size_from_memory(rv_job *job)
 {
     const rv_cfg_export *x = job->x;
     int64_t row_bytes = job->rel->row_bytes;
     if (row_bytes <= 0) {
         row_bytes = 512;
-        RV_LOG_WARN(job->env,
-                    "export '%s': the catalog does not know the row width; "
-                    "chunk_size_memory_mb counts 512 B per row",
-                    x->name);
+        rv_job_plan_warn(job, "row_width",
+                         "the catalog does not know the row width; chunk_size_memory_mb counts 512 "
+                         "B per row");
     }
     uint64_t rows = x->chunk_size_memory_mb * 1024 * 1024 / (uint64_t)row_bytes;
     return rows < 10000 ? 10000 : rows > 5000000 ? 5000000 : rows;
@@ -216,6 +215,16 @@ rv_status rv_chunks_make(rv_job *job, rv_task_rows *out, rv_error *err)
     return RV_OK;
 }
 
+/* Statistics may name one value twice; an empty range would only be a unit without rows. */
+static size_t distinct(rv_datum *cuts, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!cuts[i].null && (kept == 0 || !rv_str_eq(cuts[i].text, cuts[kept - 1].text)))
+            cuts[kept++] = cuts[i];
+    return kept;
+}
+
 rv_status rv_ranges_make(rv_job *job, const char *from, rv_range_rows *out, rv_error *err)
 {
     uint64_t workers = job->x->parallel;
@@ -225,6 +234,7 @@ rv_status rv_ranges_make(rv_job *job, const char *from, rv_range_rows *out, rv_e
         RV_TRY(rv_arena_array(&job->arena, workers, sizeof *cuts, &cuts, err));
         RV_TRY(job->sd->cuts(job->source, job->rel, workers, &job->arena, cuts, &n_cuts, err));
     }
+    n_cuts = distinct(cuts, n_cuts);
     rv_range_row *rows;
     RV_TRY(rv_arena_array(&job->arena, n_cuts + 1, sizeof *rows, &rows, err));
     const char *lo = from;

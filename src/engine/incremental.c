@@ -162,10 +162,9 @@ static rv_status now_limit(rv_cursor *c, rv_limits *l, rv_error *err)
                            err));
     if (max.null)
         return RV_OK;
-    RV_LOG_WARN(job->env,
-                "export '%s': the largest '%s' (%s) lies in the future; rows beyond now "
-                "wait for a later run",
-                job->x->name, job->x->cursor_column, c->bound);
+    rv_job_warn(job, "cursor",
+                "the largest '%s' (%s) lies in the future; rows beyond now wait for a later run",
+                job->x->cursor_column, c->bound);
     l->upper.value = now;
     l->upper_is_value = false;
     return rv_arena_cstr(&job->arena, now.text, &c->bound, err);
@@ -181,8 +180,8 @@ static rv_status warn_low_above(rv_cursor *c, rv_error *err)
     RV_TRY(
         job->sd->bounds(job->source, job->rel, from.expr, &from, 1, &job->arena, &min, &max, err));
     if (max.null)
-        RV_LOG_WARN(job->env, "export '%s': the stored cursor '%s' is above the largest '%s' (%s)",
-                    job->x->name, c->low, job->x->cursor_column, c->bound);
+        rv_job_warn(job, "cursor", "the stored cursor '%s' is above the largest '%s' (%s)", c->low,
+                    job->x->cursor_column, c->bound);
     return RV_OK;
 }
 
@@ -379,11 +378,10 @@ rv_status rv_cursor_rewind(void *cursor, rv_error *err)
 static rv_status store_ties(rv_cursor *c, rv_ties *t, rv_position_row *out, rv_error *err)
 {
     if (t->overflow) {
-        RV_LOG_WARN(
-            c->job->env,
-            "export '%s': more than %u rows share the cursor value; they are exported again "
-            "by the next run",
-            c->job->x->name, RV_TIES_MAX);
+        rv_job_warn(c->job, "cursor",
+                    "more than %u rows share the cursor value; they are exported again by the next "
+                    "run",
+                    RV_TIES_MAX);
         return RV_OK;
     }
     uint8_t *bytes;

@@ -326,6 +326,7 @@ static rv_status between(void *ctx, const rv_page_end *piece, int64_t idle_us, u
     r->n_pieces++;
     r->pieces.rows += piece->rows;
     r->pieces.bytes += piece->bytes;
+    r->pieces.elapsed_us += piece->elapsed_us;
     count_statement(r, piece);
     adapt(r);
     warn_if_held_long(r);
@@ -346,7 +347,8 @@ static void count_end(rv_reader *r, const rv_page_end *end)
     if (r->n_pieces) {
         rest_of_it.rows -= r->pieces.rows < end->rows ? r->pieces.rows : end->rows;
         rest_of_it.bytes -= r->pieces.bytes < end->bytes ? r->pieces.bytes : end->bytes;
-        rest_of_it.elapsed_us = 0;
+        rest_of_it.elapsed_us -=
+            r->pieces.elapsed_us < end->elapsed_us ? r->pieces.elapsed_us : end->elapsed_us;
     }
     count_statement(r, &rest_of_it);
 }
@@ -434,12 +436,12 @@ static bool connection_lost(const rv_error *err)
     return err->retry == RV_RETRY_N || err->retry == RV_RETRY_C;
 }
 
-/* A failed statement may have ended the transaction, and with it the instant. */
+/* On a server a failed statement ends the transaction, or may have. */
 static bool instant_lost(rv_reader *r, const rv_error *cause)
 {
     if (!r->in_snapshot)
         return false;
-    r->lost = connection_lost(cause) || (r->job->sd->session && rv_reader_session(r) == 0);
+    r->lost = connection_lost(cause) || r->job->sd->session != NULL;
     return r->lost;
 }
 

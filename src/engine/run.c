@@ -153,21 +153,25 @@ static void announce_shape(rv_job *job)
     const rv_relation *rel = job->rel;
     if (rel->small)
         return;
+    if (rel->shape == RV_SHAPE_RANGES) {
+        RV_LOG_INFO(job->env, "export '%s': read in ranges of addresses within one snapshot (%s)",
+                    job->x->name, rel->shape_reason);
+        return;
+    }
     if (!job->x->query) {
         if (rel->shape != RV_SHAPE_PAGES)
-            RV_LOG_WARN(
-                job->env,
-                "export '%s': %s cannot be read in pages (%s); one statement reads it whole",
-                job->x->name, job->x->table, rel->shape_reason);
+            rv_job_plan_warn(job, "streamed_statement",
+                             "%s cannot be read in pages (%s); one statement reads it whole",
+                             job->x->table, rel->shape_reason);
         return;
     }
     if (rel->shape == RV_SHAPE_PAGES)
         RV_LOG_INFO(job->env, "export '%s': query read in pages of %s by %s", job->x->name,
                     rel->base_table ? rel->base_table : "its table", rel->key.name);
     else
-        RV_LOG_WARN(job->env,
-                    "export '%s': query cannot be read in pages (%s); one statement reads it whole",
-                    job->x->name, rel->shape_reason);
+        rv_job_plan_warn(job, "streamed_statement",
+                         "query cannot be read in pages (%s); one statement reads it whole",
+                         rel->shape_reason);
 }
 
 static rv_status compare_progress(rv_job *job, rv_error *err)

@@ -169,9 +169,8 @@ static void warn_replaced(rv_job *job, const rv_sums *sums)
     for (size_t i = 0; i < sums->n_columns; i++) {
         if (!sums->columns[i].replaced)
             continue;
-        RV_LOG_WARN(job->env, "export '%s': column '%s': %llu values were replaced by policy",
-                    job->x->name, job->schema.columns[i].name,
-                    (unsigned long long)sums->columns[i].replaced);
+        rv_job_warn(job, "values", "column '%s': %llu values were replaced by policy",
+                    job->schema.columns[i].name, (unsigned long long)sums->columns[i].replaced);
     }
 }
 
