@@ -43,7 +43,7 @@ static rv_status add_partitions(const rv_reconcile_report *r, rv_buf *out, rv_er
                          (long long)r->unknown, (long long)r->total_source_rows,
                          (long long)r->total_exported_rows));
     for (size_t i = 0; i < r->n_partitions; i++) {
-        const rv_partition *p = &r->partitions[i];
+        const rv_slice *p = &r->partitions[i];
         if (strcmp(p->status, "match") == 0)
             continue;
         RV_TRY(rv_buf_printf(out, err, "    %-17s  %s: source ", p->status, p->identifier));
@@ -74,7 +74,7 @@ static void json_partitions(rv_json *j, const rv_reconcile_report *r)
     rv_json_key(j, "partitions");
     rv_json_array(j);
     for (size_t i = 0; i < r->n_partitions; i++) {
-        const rv_partition *p = &r->partitions[i];
+        const rv_slice *p = &r->partitions[i];
         rv_json_object(j);
         rv_json_kstr(j, "identifier", p->identifier);
         json_count(j, "source_count", p->source_count);

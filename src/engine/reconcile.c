@@ -263,32 +263,32 @@ static bool is(const char *a, const char *b)
 
 static rv_status load_partitions(rv_subject *s, rv_reconcile_report *out, rv_error *err)
 {
-    rv_partitions parts = {0};
+    rv_slices parts = {0};
     rv_arena *a = s->v.arena;
     if (s->known)
-        RV_TRY(rv_partitions_load(s->v.state, s->v.x, s->run_id, s->delivered, a, &parts, err));
+        RV_TRY(rv_slices_load(s->v.state, s->v.x, s->run_id, s->delivered, a, &parts, err));
     if (parts.n == 0 && is(s->strategy, "full")) {
         RV_TRY(rv_arena_array(a, 1, sizeof *parts.rows, &parts.rows, err));
         parts.n = 1;
-        parts.rows[0] = (rv_partition){.unit = "0",
-                                       .identifier = "full",
-                                       .kind = "whole",
-                                       .source_count = -1,
-                                       .exported_count = s->m ? s->m->row_count : -1,
-                                       .status = s->m ? NULL : "unknown",
-                                       .note = s->m ? NULL : "the run is unfinished"};
+        parts.rows[0] = (rv_slice){.unit = "0",
+                                   .identifier = "full",
+                                   .kind = "whole",
+                                   .source_count = -1,
+                                   .exported_count = s->m ? s->m->row_count : -1,
+                                   .status = s->m ? NULL : "unknown",
+                                   .note = s->m ? NULL : "the run is unfinished"};
     }
     out->partitions = parts.rows;
     out->n_partitions = parts.n;
     return RV_OK;
 }
 
-static rv_status count_one(rv_job *job, rv_partition *p, rv_error *err)
+static rv_status count_one(rv_job *job, rv_slice *p, rv_error *err)
 {
     rv_error why = {0};
     if (p->status)
         return RV_OK;
-    rv_status st = rv_partition_count(job, p, &p->source_count, &why);
+    rv_status st = rv_slice_count(job, p, &p->source_count, &why);
     if (st == RV_E_STATE_DAMAGED) { /* bounds that cannot be read are nobody's count */
         p->status = "unknown";
         p->note = "its stored bounds cannot be read";
@@ -343,7 +343,7 @@ void rv_reconcile_sum(rv_reconcile_report *r)
         r->damaged += !stray && !is(r->parts[i].status, "ok");
     }
     for (size_t i = 0; i < r->n_partitions; i++) {
-        const rv_partition *p = &r->partitions[i];
+        const rv_slice *p = &r->partitions[i];
         r->matches += is(p->status, "match");
         r->mismatches += is(p->status, "mismatch");
         r->unknown += is(p->status, "unknown");

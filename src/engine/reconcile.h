@@ -11,22 +11,22 @@ typedef struct rv_checked_part { /* one object of the run at the destination */
     const char *status; /* ok missing size_mismatch checksum_mismatch untracked */
 } rv_checked_part;
 
-typedef struct rv_partition { /* one range of the source and the unit that holds its rows */
-    const char *unit;         /* "chunk3", "keyset12", "keyset2-5_repair1", "0" */
-    const char *identifier;   /* "chunk 3 [20001..30000)" */
-    const char *status;       /* match mismatch unknown */
-    const char *note;         /* NULL: none */
+typedef struct rv_slice {   /* one range of the source and the unit that holds its rows */
+    const char *unit;       /* "chunk3", "keyset12", "keyset2-5_repair1", "0" */
+    const char *identifier; /* "chunk 3 [20001..30000)" */
+    const char *status;     /* match mismatch unknown */
+    const char *note;       /* NULL: none */
     const char *key_low, *key_high;
     const char *kind;                     /* chunks: range last null days dense; keys; whole */
     int64_t source_count, exported_count; /* -1 unknown */
-} rv_partition;
+} rv_slice;
 
 typedef struct rv_reconcile_report {
     const char *export_name, *run_id, *strategy, *generated_at;
     const char *prefix; /* uri */
     rv_checked_part *parts;
     size_t n_parts;
-    rv_partition *partitions;
+    rv_slice *partitions;
     size_t n_partitions;
     bool counted; /* false: this mode is counted by `run --reconcile` only */
     int64_t matches, mismatches, unknown, damaged, untracked;

@@ -88,7 +88,7 @@ static rv_status count_between(rv_key_count *k, size_t at, rv_error *err)
     return RV_OK;
 }
 
-static rv_status count_keys(rv_job *job, const rv_partition *p, rv_arena *a, int64_t *out,
+static rv_status count_keys(rv_job *job, const rv_slice *p, rv_arena *a, int64_t *out,
                             rv_error *err)
 {
     rv_key_count k = {.job = job};
@@ -111,8 +111,8 @@ static rv_status count_keys(rv_job *job, const rv_partition *p, rv_arena *a, int
 
 /* ---- any partition ---- */
 
-rv_status rv_partition_unit(const rv_job *job, const rv_partition *p, rv_arena *a, rv_unit *out,
-                            rv_error *err)
+rv_status rv_slice_unit(const rv_job *job, const rv_slice *p, rv_arena *a, rv_unit *out,
+                        rv_error *err)
 {
     if (strcmp(p->kind, "keys") == 0) {
         const rv_range_row range = {0};
@@ -122,7 +122,7 @@ rv_status rv_partition_unit(const rv_job *job, const rv_partition *p, rv_arena *
     return rv_plan_task_unit(job, &task, a, out, err);
 }
 
-rv_status rv_partition_count(rv_job *job, const rv_partition *p, int64_t *out, rv_error *err)
+rv_status rv_slice_count(rv_job *job, const rv_slice *p, int64_t *out, rv_error *err)
 {
     rv_arena scratch = RV_ARENA_INIT;
     rv_unit unit;
@@ -132,7 +132,7 @@ rv_status rv_partition_count(rv_job *job, const rv_partition *p, int64_t *out, r
     if (strcmp(p->kind, "keys") == 0) {
         st = count_keys(job, p, &scratch, out, err);
     } else {
-        st = rv_partition_unit(job, p, &scratch, &unit, err);
+        st = rv_slice_unit(job, p, &scratch, &unit, err);
         if (st == RV_OK)
             st = rv_segment_count(job, unit.segments->preds, unit.segments->n_preds, out, err);
     }

@@ -24,27 +24,27 @@ rv_status rv_unit_of_path(const char *path, rv_arena *a, const char **out_unit,
 rv_status rv_unit_base(const rv_unit_id *id, rv_arena *a, const char **out,
                        rv_error *err) RV_MUST_USE;
 
-typedef struct rv_partitions {
-    rv_partition *rows;
+typedef struct rv_slices {
+    rv_slice *rows;
     size_t n;
-} rv_partitions;
+} rv_slices;
+/* By what a name says of chunk or keyset unit, whatever its generation; NULL: none. */
+const rv_slice *rv_slice_find(const rv_slices *parts, const rv_unit_id *want);
 /* Units of a run in order, with what it exported; `finished`: the run delivered everything.
  * Statuses: "unknown" for what is unfinished, else NULL until counted. */
-rv_status rv_partitions_load(rv_state *state, const rv_cfg_export *x, const char *run_id,
-                             bool finished, rv_arena *a, rv_partitions *out,
-                             rv_error *err) RV_MUST_USE;
+rv_status rv_slices_load(rv_state *state, const rv_cfg_export *x, const char *run_id, bool finished,
+                         rv_arena *a, rv_slices *out, rv_error *err) RV_MUST_USE;
 
 /* ---- reconcile_count.c ---- */
 
 /* COUNT(*) with exactly the extraction predicate of the partition. Needs job->rel. */
-rv_status rv_partition_count(rv_job *job, const rv_partition *p, int64_t *out,
-                             rv_error *err) RV_MUST_USE;
+rv_status rv_slice_count(rv_job *job, const rv_slice *p, int64_t *out, rv_error *err) RV_MUST_USE;
 /* COUNT(*) of a segment's predicates; tried again as the tuning grants. */
 rv_status rv_segment_count(rv_job *job, const rv_pred *preds, size_t n, int64_t *out,
                            rv_error *err) RV_MUST_USE;
 /* The unit that reads the partition's range. */
-rv_status rv_partition_unit(const rv_job *job, const rv_partition *p, rv_arena *a, rv_unit *out,
-                            rv_error *err) RV_MUST_USE;
+rv_status rv_slice_unit(const rv_job *job, const rv_slice *p, rv_arena *a, rv_unit *out,
+                        rv_error *err) RV_MUST_USE;
 
 /* ---- reconcile.c ---- */
 
@@ -87,7 +87,7 @@ bool rv_subject_same_plan(const rv_subject *s, const rv_job *job);
 rv_status rv_report_parse(rv_str json, const char *path, rv_arena *a, rv_reconcile_report *out,
                           rv_error *err) RV_MUST_USE;
 /* Actions and skipped; `known`: the ranges the run has. */
-rv_status rv_repair_plan(const rv_reconcile_report *report, const rv_partitions *known, rv_arena *a,
+rv_status rv_repair_plan(const rv_reconcile_report *report, const rv_slices *known, rv_arena *a,
                          rv_repair_report *out, rv_error *err) RV_MUST_USE;
 
 /* ---- repair_run.c ---- */
@@ -100,7 +100,7 @@ typedef struct rv_repair {
     rv_state *state;
     rv_arena *arena; /* of the report */
     rv_subject subject;
-    rv_partitions known;
+    rv_slices known;
     rv_reconcile_report report; /* acted on */
     rv_repair_report *out;
 } rv_repair;

@@ -80,20 +80,20 @@ static rv_status reconcile_single(rv_job *job, const rv_executed *e, rv_tally *t
 
 static rv_status reconcile_ranges(rv_job *job, rv_tally *t, rv_error *err)
 {
-    rv_partitions parts;
+    rv_slices parts;
     rv_arena scratch = RV_ARENA_INIT;
-    rv_status st = rv_partitions_load(job->state, job->x, job->run_id, true, &scratch, &parts, err);
+    rv_status st = rv_slices_load(job->state, job->x, job->run_id, true, &scratch, &parts, err);
     for (size_t i = 0; st == RV_OK && i < parts.n; i++) {
-        const rv_partition *p = &parts.rows[i];
+        const rv_slice *p = &parts.rows[i];
         int64_t first = 0, again = 0;
         /* nothing was read and no upper end was learnt: there is no bound to count up to */
         bool unread = strcmp(p->kind, "keys") == 0 && !p->key_high && p->exported_count == 0;
         if (p->exported_count < 0 || strcmp(p->kind, "whole") == 0 || unread)
             continue;
-        st = rv_partition_count(job, p, &first, err);
+        st = rv_slice_count(job, p, &first, err);
         again = first;
         if (st == RV_OK && first != p->exported_count)
-            st = rv_partition_count(job, p, &again, err);
+            st = rv_slice_count(job, p, &again, err);
         if (st == RV_OK)
             judge(t, p->identifier, p->exported_count, first, again);
     }

@@ -87,7 +87,7 @@ rv_status rv_unit_of_path(const char *path, rv_arena *a, const char **out_unit,
 
 typedef struct rv_loading {
     rv_arena *arena;
-    rv_partitions *out;
+    rv_slices *out;
     size_t cap;
     rv_unit_rows units;
     rv_task_rows tasks;
@@ -99,7 +99,7 @@ static const char *or_open(const char *key)
     return key ? key : "";
 }
 
-static rv_status identify(rv_partition *p, rv_arena *a, rv_error *err)
+static rv_status identify(rv_slice *p, rv_arena *a, rv_error *err)
 {
     rv_unit_id id;
     if (!rv_unit_id_parse(p->unit, &id))
@@ -118,19 +118,19 @@ static rv_status identify(rv_partition *p, rv_arena *a, rv_error *err)
                            strcmp(p->kind, "last") == 0 ? ']' : ')');
 }
 
-static rv_status add(rv_loading *l, const rv_partition *p, rv_error *err)
+static rv_status add(rv_loading *l, const rv_slice *p, rv_error *err)
 {
-    rv_partitions *out = l->out;
+    rv_slices *out = l->out;
     if (out->n == l->cap) {
         size_t cap = l->cap ? l->cap * 4 : 16;
-        rv_partition *more;
+        rv_slice *more;
         RV_TRY(rv_arena_array(l->arena, cap, sizeof *more, &more, err));
         if (out->n)
             memcpy(more, out->rows, out->n * sizeof *more);
         out->rows = more;
         l->cap = cap;
     }
-    rv_partition *own = &out->rows[out->n];
+    rv_slice *own = &out->rows[out->n];
     *own = *p;
     own->source_count = -1;
     RV_TRY(identify(own, l->arena, err));
@@ -138,33 +138,33 @@ static rv_status add(rv_loading *l, const rv_partition *p, rv_error *err)
     return RV_OK;
 }
 
-static const rv_unit_row *unit_of_chunk(const rv_loading *l, int64_t index)
+/* Units are sorted by index, and so are tasks: *io_at only ever moves on. */
+static const rv_unit_row *unit_of_task(const rv_loading *l, int64_t index, size_t *io_at)
 {
     rv_unit_id id;
-    for (size_t i = 0; i < l->units.n; i++)
-        if (rv_unit_id_parse(l->units.rows[i].unit, &id) && !id.keyset && id.index == index)
-            return &l->units.rows[i];
+    for (; *io_at < l->units.n; ++*io_at) {
+        bool chunk = rv_unit_id_parse(l->units.rows[*io_at].unit, &id) && !id.keyset;
+        if (chunk && id.index >= index)
+            return id.index == index ? &l->units.rows[*io_at] : NULL;
+    }
     return NULL;
 }
 
 /* A checkpoint remembers how each chunk was cut, and which were never read. */
 static rv_status add_tasks(rv_loading *l, rv_error *err)
 {
+    size_t at = 0;
     for (size_t i = 0; i < l->tasks.n; i++) {
         const rv_task_row *t = &l->tasks.rows[i];
-        /* units are sorted by index and there is at most one per task */
-        const rv_unit_row *u = i < l->units.n ? &l->units.rows[i] : NULL;
-        rv_unit_id id;
-        if (!u || !rv_unit_id_parse(u->unit, &id) || id.index != t->chunk_index)
-            u = unit_of_chunk(l, t->chunk_index);
+        const rv_unit_row *u = unit_of_task(l, t->chunk_index, &at);
         bool done = u && u->committed_at && strcmp(t->status, "completed") == 0;
         char name[RV_UNIT_NAME_SIZE];
-        rv_partition p = {.kind = t->kind,
-                          .key_low = t->start_key,
-                          .key_high = t->end_key,
-                          .exported_count = done ? u->rows : -1,
-                          .status = done ? NULL : "unknown",
-                          .note = done ? NULL : "the chunk is unfinished"};
+        rv_slice p = {.kind = t->kind,
+                      .key_low = t->start_key,
+                      .key_high = t->end_key,
+                      .exported_count = done ? u->rows : -1,
+                      .status = done ? NULL : "unknown",
+                      .note = done ? NULL : "the chunk is unfinished"};
         rv_name_unit_chunk(t->chunk_index, name);
         RV_TRY(rv_arena_cstr(l->arena, rv_str_c(name), &p.unit, err));
         RV_TRY(add(l, &p, err));
@@ -190,16 +190,16 @@ static rv_status add_chunks(rv_loading *l, bool days, bool finished, rv_error *e
             continue;
         bool null = !u->key_low && !u->key_high;
         bool known = u->committed_at && (finished || id.index != highest);
-        rv_partition p = {.unit = u->unit,
-                          .kind = null                              ? "null"
-                                  : days                            ? "days"
-                                  : finished && id.index == highest ? "last"
-                                                                    : "range",
-                          .key_low = u->key_low,
-                          .key_high = u->key_high,
-                          .exported_count = known ? u->rows : -1,
-                          .status = known ? NULL : "unknown",
-                          .note = known ? NULL : "the run is unfinished"};
+        rv_slice p = {.unit = u->unit,
+                      .kind = null                              ? "null"
+                              : days                            ? "days"
+                              : finished && id.index == highest ? "last"
+                                                                : "range",
+                      .key_low = u->key_low,
+                      .key_high = u->key_high,
+                      .exported_count = known ? u->rows : -1,
+                      .status = known ? NULL : "unknown",
+                      .note = known ? NULL : "the run is unfinished"};
         RV_TRY(add(l, &p, err));
     }
     return RV_OK;
@@ -225,13 +225,13 @@ static rv_status add_keyset(rv_loading *l, rv_error *err)
         if (!u->committed_at && range && id.index >= range->next_unit)
             continue; /* within what its range still owes */
         bool done = u->committed_at != NULL;
-        rv_partition p = {.unit = u->unit,
-                          .kind = "keys",
-                          .key_low = u->key_low,
-                          .key_high = u->key_high,
-                          .exported_count = done ? u->rows : -1,
-                          .status = done ? NULL : "unknown",
-                          .note = done ? NULL : "the unit is unfinished"};
+        rv_slice p = {.unit = u->unit,
+                      .kind = "keys",
+                      .key_low = u->key_low,
+                      .key_high = u->key_high,
+                      .exported_count = done ? u->rows : -1,
+                      .status = done ? NULL : "unknown",
+                      .note = done ? NULL : "the unit is unfinished"};
         RV_TRY(add(l, &p, err));
     }
     return RV_OK;
@@ -245,12 +245,12 @@ static rv_status add_remainders(rv_loading *l, rv_error *err)
         char name[RV_UNIT_NAME_SIZE];
         if (r->done)
             continue;
-        rv_partition p = {.kind = "keys",
-                          .key_low = r->position,
-                          .key_high = r->hi,
-                          .exported_count = -1,
-                          .status = "unknown",
-                          .note = "the rest of the key range is unfinished"};
+        rv_slice p = {.kind = "keys",
+                      .key_low = r->position,
+                      .key_high = r->hi,
+                      .exported_count = -1,
+                      .status = "unknown",
+                      .note = "the rest of the key range is unfinished"};
         rv_name_unit_keyset(l->ranges.n > 1, r->range_index, r->next_unit, name);
         RV_TRY(rv_arena_cstr(l->arena, rv_str_c(name), &p.unit, err));
         RV_TRY(add(l, &p, err));
@@ -261,7 +261,7 @@ static rv_status add_remainders(rv_loading *l, rv_error *err)
 static int by_index(const void *a, const void *b)
 {
     rv_unit_id x, y;
-    const rv_partition *p = a, *q = b;
+    const rv_slice *p = a, *q = b;
     if (!rv_unit_id_parse(p->unit, &x) || !rv_unit_id_parse(q->unit, &y))
         return strcmp(p->unit, q->unit);
     if (x.range != y.range)
@@ -282,22 +282,22 @@ static rv_status add_whole(rv_loading *l, rv_error *err)
 {
     for (size_t i = 0; i < l->units.n; i++) {
         const rv_unit_row *u = &l->units.rows[i];
-        rv_partition p = {.unit = "0",
-                          .kind = "whole",
-                          .exported_count = u->committed_at ? u->rows : -1,
-                          .status = u->committed_at ? NULL : "unknown",
-                          .note = u->committed_at ? NULL : "the run is unfinished"};
+        rv_slice p = {.unit = "0",
+                      .kind = "whole",
+                      .exported_count = u->committed_at ? u->rows : -1,
+                      .status = u->committed_at ? NULL : "unknown",
+                      .note = u->committed_at ? NULL : "the run is unfinished"};
         if (strcmp(u->unit, "0") == 0)
             RV_TRY(add(l, &p, err));
     }
     return RV_OK;
 }
 
-rv_status rv_partitions_load(rv_state *state, const rv_cfg_export *x, const char *run_id,
-                             bool finished, rv_arena *a, rv_partitions *out, rv_error *err)
+rv_status rv_slices_load(rv_state *state, const rv_cfg_export *x, const char *run_id, bool finished,
+                         rv_arena *a, rv_slices *out, rv_error *err)
 {
     rv_loading l = {.arena = a, .out = out};
-    *out = (rv_partitions){0};
+    *out = (rv_slices){0};
     RV_TRY(rv_state_units(state, run_id, a, &l.units, err));
     RV_TRY(rv_state_tasks(state, run_id, a, &l.tasks, err));
     RV_TRY(rv_state_ranges(state, run_id, a, &l.ranges, err));
@@ -309,4 +309,22 @@ rv_status rv_partitions_load(rv_state *state, const rv_cfg_export *x, const char
     if (out->n > 1)
         qsort(out->rows, out->n, sizeof *out->rows, by_index);
     return RV_OK;
+}
+
+const rv_slice *rv_slice_find(const rv_slices *parts, const rv_unit_id *want)
+{
+    rv_unit_id id;
+    size_t low = 0, high = parts->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (!rv_unit_id_parse(parts->rows[mid].unit, &id))
+            return NULL;
+        if (id.range < want->range || (id.range == want->range && id.index < want->index))
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    bool found = low < parts->n && rv_unit_id_parse(parts->rows[low].unit, &id) &&
+                 id.keyset == want->keyset && id.range == want->range && id.index == want->index;
+    return found ? &parts->rows[low] : NULL;
 }

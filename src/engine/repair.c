@@ -39,8 +39,7 @@ static rv_status plan(rv_repair *r, rv_job *job, rv_error *err)
     size_t first;
     RV_TRY(rv_subject_open(s, r->env, r->x, r->state, true, r->arena, err));
     if (s->known)
-        RV_TRY(
-            rv_partitions_load(r->state, r->x, s->run_id, s->delivered, r->arena, &r->known, err));
+        RV_TRY(rv_slices_load(r->state, r->x, s->run_id, s->delivered, r->arena, &r->known, err));
     if (r->opts->report_json) {
         RV_TRY(read_given(r, err));
         /* its untracked objects are moved only when they still are */

@@ -34,8 +34,8 @@ static rv_status read_partitions(const rv_report_reading *r, const json_t *list,
     size_t n = json_array_size(list);
     RV_TRY(rv_arena_array(r->arena, n + 1, sizeof *out->partitions, &out->partitions, r->err));
     for (size_t i = 0; i < n; i++) {
-        rv_partition *p = &out->partitions[i];
-        *p = (rv_partition){.source_count = -1, .exported_count = -1};
+        rv_slice *p = &out->partitions[i];
+        *p = (rv_slice){.source_count = -1, .exported_count = -1};
         RV_TRY(text(r, json_array_get(list, i), "identifier", &p->identifier));
         RV_TRY(text(r, json_array_get(list, i), "status", &p->status));
     }
@@ -85,7 +85,7 @@ rv_status rv_report_parse(rv_str json, const char *path, rv_arena *a, rv_reconci
 /* ---- the plan ---- */
 
 typedef struct rv_planning {
-    const rv_partitions *known;
+    const rv_slices *known;
     bool *planned; /* of each known range */
     rv_arena *arena;
     rv_repair_report *out;
@@ -97,26 +97,7 @@ static rv_status skip(rv_planning *p, const char *identifier, const char *reason
                            identifier, reason);
 }
 
-/* By what a name says of chunk or keyset unit, whatever its generation. */
-static const rv_partition *find(const rv_planning *p, const rv_unit_id *want)
-{
-    rv_unit_id id;
-    size_t low = 0, high = p->known->n;
-    while (low < high) { /* they are sorted by range and index */
-        size_t mid = low + (high - low) / 2;
-        if (!rv_unit_id_parse(p->known->rows[mid].unit, &id))
-            return NULL;
-        if (id.range < want->range || (id.range == want->range && id.index < want->index))
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    bool found = low < p->known->n && rv_unit_id_parse(p->known->rows[low].unit, &id) &&
-                 id.keyset == want->keyset && id.range == want->range && id.index == want->index;
-    return found ? &p->known->rows[low] : NULL;
-}
-
-static rv_status act(rv_planning *p, const rv_partition *unit, const char *reason, rv_error *err)
+static rv_status act(rv_planning *p, const rv_slice *unit, const char *reason, rv_error *err)
 {
     rv_unit_id id;
     rv_repair_report *out = p->out;
@@ -151,7 +132,7 @@ static bool parse_identifier(const char *text, rv_unit_id *out)
     return rv_unit_id_parse(unit, out) && out->generation == 0;
 }
 
-static rv_status plan_partition(rv_planning *p, const rv_partition *r, rv_error *err)
+static rv_status plan_partition(rv_planning *p, const rv_slice *r, rv_error *err)
 {
     rv_unit_id id;
     bool mismatch = strcmp(r->status, "mismatch") == 0;
@@ -162,7 +143,7 @@ static rv_status plan_partition(rv_planning *p, const rv_partition *r, rv_error 
                     err);
     if (!parse_identifier(r->identifier, &id))
         return skip(p, r->identifier, "the identifier names no chunk or keyset unit", err);
-    const rv_partition *unit = find(p, &id);
+    const rv_slice *unit = rv_slice_find(p->known, &id);
     if (!unit)
         return skip(p, r->identifier, "the run has no such chunk or keyset unit", err);
     return act(p, unit, mismatch ? "mismatch" : "unknown", err);
@@ -186,7 +167,8 @@ static rv_status plan_part(rv_planning *p, const rv_checked_part *c, rv_error *e
     if (!word)
         return RV_OK;
     RV_TRY(rv_unit_of_path(c->path, p->arena, &unit, &stem, err));
-    const rv_partition *found = unit && rv_unit_id_parse(unit, &id) ? find(p, &id) : NULL;
+    const rv_slice *found =
+        unit && rv_unit_id_parse(unit, &id) ? rv_slice_find(p->known, &id) : NULL;
     if (found)
         return act(p, found, word, err);
     const char *reason;
@@ -197,7 +179,7 @@ static rv_status plan_part(rv_planning *p, const rv_checked_part *c, rv_error *e
     return skip(p, c->path, reason, err);
 }
 
-rv_status rv_repair_plan(const rv_reconcile_report *report, const rv_partitions *known, rv_arena *a,
+rv_status rv_repair_plan(const rv_reconcile_report *report, const rv_slices *known, rv_arena *a,
                          rv_repair_report *out, rv_error *err)
 {
     rv_planning p = {.known = known, .arena = a, .out = out};

@@ -25,7 +25,10 @@ typedef struct rv_mending {
     rv_export_report report;
     rv_generation *generations;
     size_t n_generations, generations_cap;
-    bool checkpoint; /* the repaired run's checkpoint is open */
+    const char **stems;              /* per known range, of its own part; NULL: it has none */
+    const char *any_stem;            /* of any part; NULL: there is none */
+    const rv_repair_action **mended; /* per known range; NULL: not exported again */
+    bool checkpoint;                 /* the repaired run's checkpoint is open */
     bool published;
     bool uploaded_only; /* a sealed single-unit run was helped along: nothing else may start */
     size_t executed;
@@ -42,8 +45,7 @@ static rv_status upload_steps(rv_job *old, const rv_settled *settled, rv_error *
     RV_TRY(rv_job_assume(old, &settled->row, err));
     old->checkpoint = settled->checkpoint;
     old->lease = (rv_lease){.run_id = old->run_id, .export_name = old->x->name};
-    RV_TRY(rv_state_lease_adopt(old->state, &settled->row, &self, NULL,
-                                &old->lease.epoch, err));
+    RV_TRY(rv_state_lease_adopt(old->state, &settled->row, &self, NULL, &old->lease.epoch, err));
     old->leased = true;
     RV_TRY(rv_heartbeat_start(old, err));
     return settled->checkpoint ? rv_resume_sealed_units(old, err)
@@ -146,6 +148,16 @@ static rv_status check_plan(rv_mending *m, rv_error *err)
     return st;
 }
 
+/* The very range, of the same generation. */
+static const rv_slice *range_of(const rv_repair *r, const char *unit)
+{
+    rv_unit_id id;
+    if (!unit || !rv_unit_id_parse(unit, &id))
+        return NULL;
+    const rv_slice *p = rv_slice_find(&r->known, &id);
+    return p && strcmp(p->unit, unit) == 0 ? p : NULL;
+}
+
 static rv_status check_complete(rv_mending *m, rv_error *err)
 {
     const rv_repair *r = m->r;
@@ -153,10 +165,10 @@ static rv_status check_complete(rv_mending *m, rv_error *err)
     size_t owed = 0, planned = 0;
     for (size_t i = 0; i < r->known.n; i++)
         owed += r->known.rows[i].status != NULL; /* unfinished */
-    for (size_t i = 0; i < out->n_actions; i++)
-        for (size_t k = 0; owed && k < r->known.n; k++)
-            planned += r->known.rows[k].status != NULL &&
-                       strcmp(r->known.rows[k].unit, out->actions[i].unit) == 0;
+    for (size_t i = 0; i < out->n_actions; i++) {
+        const rv_slice *p = range_of(r, out->actions[i].unit);
+        planned += p && p->status;
+    }
     if (planned == owed)
         return RV_OK;
     rv_status st = rv_fail(
@@ -247,35 +259,43 @@ static rv_status load_generations(rv_mending *m, rv_error *err)
     return RV_OK;
 }
 
-/* The stem of the repaired run as the unit's own part bears it, else as any part does. */
-static rv_status stem_for(rv_mending *m, const char *unit, const char **out, rv_error *err)
+/* The stem of the repaired run as its parts bear it. */
+static rv_status load_stems(rv_mending *m, rv_error *err)
 {
-    const rv_subject *s = &m->r->subject;
-    const char *any = NULL;
-    for (size_t i = 0; i < s->n_parts; i++) {
-        const char *of, *stem;
-        RV_TRY(rv_unit_of_path(s->parts[i].path, &m->job.arena, &of, &stem, err));
-        if (!of)
-            continue;
-        any = any ? any : stem;
-        if (strcmp(of, unit) != 0)
-            continue;
-        *out = stem;
-        return RV_OK;
+    const rv_repair *r = m->r;
+    rv_arena *a = &m->job.arena;
+    RV_TRY(rv_arena_array(a, r->known.n + 1, sizeof *m->stems, &m->stems, err));
+    RV_TRY(rv_arena_array(a, r->known.n + 1, sizeof *m->mended, &m->mended, err));
+    for (size_t i = 0; i < r->known.n; i++) {
+        m->stems[i] = NULL;
+        m->mended[i] = NULL;
     }
-    *out = any ? any : s->row.stem;
+    for (size_t i = 0; i < r->subject.n_parts; i++) {
+        const char *unit, *stem;
+        RV_TRY(rv_unit_of_path(r->subject.parts[i].path, a, &unit, &stem, err));
+        const rv_slice *p = range_of(r, unit);
+        if (p)
+            m->stems[p - r->known.rows] = stem;
+        if (unit)
+            m->any_stem = stem;
+    }
     return RV_OK;
 }
 
-static rv_status name_unit(rv_mending *m, const rv_partition *p, rv_unit *unit, rv_error *err)
+static const char *stem_for(const rv_mending *m, const rv_slice *p)
+{
+    const char *own = m->stems[p - m->r->known.rows];
+    return own ? own : m->any_stem ? m->any_stem : m->r->subject.row.stem;
+}
+
+static rv_status name_unit(rv_mending *m, const rv_slice *p, rv_unit *unit, rv_error *err)
 {
     rv_unit_id id;
-    const char *base, *stem;
+    const char *base, *stem = stem_for(m, p);
     int64_t no = 0;
     if (!rv_unit_id_parse(p->unit, &id))
         return rv_fail(err, RV_E_INTERNAL, "unit '%s' has no range", p->unit);
     RV_TRY(rv_unit_base(&id, &m->job.arena, &base, err));
-    RV_TRY(stem_for(m, p->unit, &stem, err));
     for (size_t i = 0; i < m->n_generations; i++)
         if (strcmp(m->generations[i].base, base) == 0 &&
             strcmp(m->generations[i].stem, stem) == 0 && m->generations[i].no > no)
@@ -289,14 +309,6 @@ static rv_status name_unit(rv_mending *m, const rv_partition *p, rv_unit *unit, 
 
 /* ---- reading the ranges again ---- */
 
-static const rv_partition *range_of(const rv_mending *m, const rv_repair_action *a)
-{
-    for (size_t i = 0; i < m->r->known.n; i++)
-        if (strcmp(m->r->known.rows[i].unit, a->unit) == 0)
-            return &m->r->known.rows[i];
-    return NULL;
-}
-
 static rv_status mend_range(rv_mending *m, rv_worker *worker, rv_repair_action *a, rv_error *err)
 {
     rv_job *job = &m->job;
@@ -304,11 +316,11 @@ static rv_status mend_range(rv_mending *m, rv_worker *worker, rv_repair_action *
     rv_unit unit = {0};
     rv_unit_result result = {0};
     rv_unit_done done = {.kind = RV_UNIT_SINGLE};
-    const rv_partition *p = range_of(m, a);
+    const rv_slice *p = range_of(m->r, a->unit);
     rv_status st;
     if (!p)
         return rv_fail(err, RV_E_INTERNAL, "unit '%s' is not known", a->unit);
-    RV_GO(rv_partition_unit(job, p, &scratch, &unit, err));
+    RV_GO(rv_slice_unit(job, p, &scratch, &unit, err));
     RV_GO(name_unit(m, p, &unit, err));
     rv_journal_add(job->journal, "chunk_started", "iss", "chunk_index", a->chunk_index, "start_key",
                    a->start_key, "end_key", a->end_key);
@@ -336,6 +348,7 @@ static rv_status mend_one(rv_mending *m, rv_worker *worker, rv_repair_action *a,
     rv_status st = mend_range(m, worker, a, &why);
     if (st == RV_OK) {
         a->outcome = "executed";
+        m->mended[range_of(m->r, a->unit) - m->r->known.rows] = a;
         m->executed++;
         return RV_OK;
     }
@@ -359,6 +372,7 @@ static rv_status mend_all(rv_mending *m, rv_error *err)
     rv_status st = RV_OK;
     if (!out->n_actions)
         return RV_OK;
+    RV_TRY(load_stems(m, err));
     RV_TRY(load_generations(m, err));
     RV_TRY(rv_reading_begin(&m->job, err));
     for (size_t i = 0; st == RV_OK && i < out->n_actions; i++) {
@@ -373,14 +387,10 @@ static rv_status mend_all(rv_mending *m, rv_error *err)
 
 /* ---- the manifest of the whole dataset ---- */
 
-static const rv_repair_action *replaced_by(const rv_mending *m, const char *unit)
+static bool replaced(const rv_mending *m, const char *unit)
 {
-    const rv_repair_report *out = m->r->out;
-    for (size_t i = 0; unit && i < out->n_actions; i++)
-        if (out->actions[i].outcome && strcmp(out->actions[i].outcome, "executed") == 0 &&
-            strcmp(out->actions[i].unit, unit) == 0)
-            return &out->actions[i];
-    return NULL;
+    const rv_slice *p = m->executed ? range_of(m->r, unit) : NULL;
+    return p && m->mended[p - m->r->known.rows];
 }
 
 typedef struct rv_whole {
@@ -398,7 +408,7 @@ static rv_status add_old_parts(rv_mending *m, rv_whole *w, rv_error *err)
         const rv_manifest_part *p = &s->parts[i];
         const char *unit, *stem, *status = p->status;
         RV_TRY(rv_unit_of_path(p->path, a, &unit, &stem, err));
-        if (strcmp(status, "committed") == 0 && replaced_by(m, unit)) {
+        if (strcmp(status, "committed") == 0 && replaced(m, unit)) {
             status = "superseded";
             w->files[w->n_files++] = p->path;
             rv_journal_add(m->job.journal, "part_superseded", "s", "name", p->path);
@@ -442,7 +452,7 @@ static rv_status add_sums(rv_mending *m, const char *run_id, rv_sums *total, rv_
     RV_TRY(rv_state_units(job->state, run_id, &job->arena, &units, err));
     for (size_t i = 0; i < units.n; i++) {
         rv_sums one = {0};
-        if (!units.rows[i].committed_at || replaced_by(m, units.rows[i].unit))
+        if (!units.rows[i].committed_at || replaced(m, units.rows[i].unit))
             continue;
         RV_TRY(rv_sums_from_json(units.rows[i].accumulators, job->schema.n_columns, &one,
                                  &job->arena, NULL, err));

@@ -66,16 +66,16 @@ RV_TEST(plans)
 {
     rv_arena a = RV_ARENA_INIT;
     rv_error err = {0};
-    rv_partition known[] = {{.unit = "chunk0", .key_high = "10"},
-                            {.unit = "chunk1_repair1", .key_low = "10", .key_high = "20"},
-                            {.unit = "chunk3", .key_low = "30"}};
-    const rv_partitions ranges = {known, 3};
-    rv_partition parts[] = {{.identifier = "chunk 1 [10..20)", .status = "mismatch"},
-                            {.identifier = "chunk 2 [20..30)", .status = "unknown"},
-                            {.identifier = "chunk 0 [..10)", .status = "match"},
-                            {.identifier = "full", .status = "mismatch"},
-                            {.identifier = "nonsense", .status = "unknown"},
-                            {.identifier = "chunk 1_repair1 [", .status = "matched?"}};
+    rv_slice known[] = {{.unit = "chunk0", .key_high = "10"},
+                        {.unit = "chunk1_repair1", .key_low = "10", .key_high = "20"},
+                        {.unit = "chunk3", .key_low = "30"}};
+    const rv_slices ranges = {known, 3};
+    rv_slice parts[] = {{.identifier = "chunk 1 [10..20)", .status = "mismatch"},
+                        {.identifier = "chunk 2 [20..30)", .status = "unknown"},
+                        {.identifier = "chunk 0 [..10)", .status = "match"},
+                        {.identifier = "full", .status = "mismatch"},
+                        {.identifier = "nonsense", .status = "unknown"},
+                        {.identifier = "chunk 1_repair1 [", .status = "matched?"}};
     rv_checked_part files[] = {{"o_20260502_080000_chunk3.csv", "missing"},
                                {"o_20260502_080000_chunk1_repair1.csv", "size_mismatch"},
                                {"o_20260502_080000.csv", "missing"},

@@ -623,3 +623,70 @@ def test_run_reconcile_mismatch_single_unit(place):
     time.sleep(1.1)
     place.rivet("run", "-c", "rivet.yaml", "--reconcile", code=0)  # nothing to resume: read anew
     same_rows(place.dataset("s"), rows_of(conn))
+
+
+def test_superseded_leftovers_are_tried_again(place):
+    conn = make(place, CHUNK)
+    time.sleep(1.1)
+    place.rivet("run", "-c", "rivet.yaml", code=0)
+    left = os.path.basename(parts(place, CHUNK)[0])
+    with place.state() as state:  # as if the store had refused to let it go
+        state.execute("UPDATE file_log SET status = 'superseded', listed_by = NULL WHERE file_name = ?", (left,))
+    repair(place, CHUNK)
+    assert left not in place.files()
+    status = place.state().execute("SELECT status FROM file_log WHERE file_name = ?", (left,)).fetchone()
+    assert status == ("removed",), status
+    check_mended(place, CHUNK, conn)
+
+
+def test_interrupted_repair(place):
+    conn = make(place, CHUNK)
+    conn.execute("DELETE FROM t WHERE id % 1000 = 5")
+    conn.commit()
+    place.config([dict(CHUNK, tuning={"throttle_ms": 2000, "batch_size": 200})])
+    p = place.start("repair", *CLI, "k", "--execute", "--json")
+    for _ in range(400):
+        time.sleep(0.05)
+        if place.hidden() or any("_repair1" in f for f in place.files()):
+            break
+    p.send_signal(signal.SIGTERM)
+    p.communicate(timeout=60)
+    assert p.returncode == 143, p.returncode
+    state = place.state().execute("SELECT status FROM run_status WHERE mode = 'repair'").fetchall()
+    assert state == [("interrupted",)], state
+    place.config([CHUNK])
+    repair(place, CHUNK)
+    check_mended(place, CHUNK, conn)
+
+
+def test_a_range_that_fails_leaves_the_others_mended(place):
+    conn = make(place, CHUNK)
+    conn.execute("UPDATE t SET grp = 'four' WHERE id = 1500")
+    conn.execute("DELETE FROM t WHERE id IN (1600, 2500)")
+    conn.commit()
+    out = repair(place, CHUNK, code=1)
+    assert [(r["chunk_index"], r["outcome"]) for r in out["results"]] == [(1, "failed"), (2, "executed")], out
+    assert "four" in out["results"][0]["error"] and out["results"][1]["error"] is None, out
+    assert newest(place, CHUNK)["degraded"] is True
+    conn.execute("UPDATE t SET grp = 4 WHERE id = 1500")
+    conn.commit()
+    out = repair(place, CHUNK)
+    assert [a["chunk_index"] for a in out["actions"]] == [1], out
+    ids = [r["id"] for r in place.dataset("k")]
+    assert sorted(ids) == [r[0] for r in conn.execute("SELECT id FROM t ORDER BY id")]
+
+
+def test_date_and_run_id_in_the_path(place):
+    conn = place.db(SIMPLE)
+    fill(conn, ROWS)
+    x = dict(CHUNK, destination={"type": "local", "path": "./out/{date}/{run_id}"})
+    place.config([x])
+    place.rivet("run", "-c", "rivet.yaml", code=0)
+    os.remove(glob.glob(place.path("out", "*", "*", "k_*_chunk1.parquet"))[0])
+    out = repair(place, x)
+    assert out["summary"]["executed"] == 1, out
+    reconcile(place, x, 0)
+    folders = glob.glob(place.path("out", "*", "*"))
+    assert len(folders) == 1, folders
+    same_rows(place.dataset("k", out=os.path.relpath(folders[0], place.dir)), rows_of(conn))
+    place.rivet("validate", "-c", "rivet.yaml", code=0)
