@@ -253,8 +253,10 @@ def test_an_outage_for_good(place):
         p = place.start("run", "-c", "rivet.yaml", binary=lib.FAULTY, env={"RIVET_STATE_PATIENCE_MS": "3000"})
         await_open_run(server.url())
         server.stop()
+        gone = time.monotonic()
         _, err = p.communicate(timeout=120)
         assert p.returncode == 2 and b"state database" in err, (p.returncode, err)
+        assert time.monotonic() - gone < 9, "every step of the end waited anew"
         place.rivet("run", "-c", "rivet.yaml", code=2)
         place.rivet("state", "show", "-c", "rivet.yaml", code=2)
         server.start()

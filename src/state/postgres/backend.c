@@ -94,7 +94,7 @@ static rv_status db_open(const rv_env *env, const char *location, bool create, r
         }
         bool again = db->opened && local.retry != RV_RETRY_P && n < 4;
         db_close(db);
-        if (st == RV_OK || st != RV_E_STATE_UNREACHABLE || !again)
+        if (st != RV_E_STATE_UNREACHABLE || !again)
             break;
         rv_db_pause_us(INT64_C(20000) << (2 * n));
     }

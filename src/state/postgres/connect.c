@@ -154,6 +154,7 @@ static rv_status connect_once(rv_db *db, rv_error *err)
     name_place(db);
     warn_plaintext(db);
     db->opened = true;
+    db->away_since_us = 0;
     return RV_OK;
 }
 
@@ -175,25 +176,33 @@ static rv_status connect_first(rv_db *db, rv_error *err)
     }
 }
 
-/* A running export has work to lose: the server gets a minute to come back. */
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A running export has work to lose: the server gets a minute to come back, counted from when it
+ * was first missed, whoever of the run missed it. Afterwards each call asks once. */
 static rv_status connect_again(rv_db *db, rv_error *err)
 {
-    int64_t began = rv_clock_mono_us(), patience = patience_us(db), pause = 100000;
+    int64_t pause = 100000, now = rv_clock_mono_us(), hurried = INT64_MAX;
+    if (db->away_since_us == 0)
+        db->away_since_us = now;
     for (;;) {
         rv_error_clear(err);
         rv_status st = connect_once(db, err);
         if (st == RV_OK || !may_pass(st, err))
             return st;
-        if (db->env->cancel && rv_cancel_raised(db->env->cancel) && patience > HASTE_US)
-            patience = HASTE_US;
-        int64_t waited = rv_clock_mono_us() - began;
-        if (waited + pause > patience) {
+        now = rv_clock_mono_us();
+        if (rv_cancel_raised(db->env->cancel))
+            hurried = earlier(hurried, now + HASTE_US);
+        if (now + pause > earlier(hurried, db->away_since_us + patience_us(db))) {
             err->retry = RV_RETRY_P; /* waiting again would not be a try but an hour */
-            return rv_wrap(err, st, "the state database '%s' was away for %lld s", db->place,
-                           (long long)(waited / 1000000));
+            return rv_wrap(err, st, "the state database '%s' has been away for %lld s", db->place,
+                           (long long)((now - db->away_since_us) / 1000000));
         }
         rv_db_pause_us(pause);
-        pause = pause * 2 < LONGEST_PAUSE_US ? pause * 2 : LONGEST_PAUSE_US;
+        pause = earlier(pause * 2, LONGEST_PAUSE_US);
     }
 }
 

@@ -28,8 +28,9 @@ struct rv_db {
     rv_pg *conn;        /* NULL while the server is away */
     const char *schema; /* NULL until chosen */
     const char *begin[3];
-    char place[256]; /* host:port/database, for people */
-    bool opened;     /* was reachable once: an outage is waited for */
+    char place[256];       /* host:port/database, for people */
+    bool opened;           /* was reachable once: an outage is waited for */
+    int64_t away_since_us; /* monotonic; 0: not away */
     bool in_tx;
     int64_t now_us; /* of the open transaction */
     int64_t affected;
