@@ -262,6 +262,9 @@ rv_status rv_pg_fail_connect(const rv_env *env, PGconn *conn, const rv_pg_opts *
         set_native(err, sqlstate);
         if (hint.len)
             rv_hint(err, "%.*s", RV_STR_ARG(rv_buf_str(&hint)));
+        else if (has(text, "certificate verify failed"))
+            rv_hint(err, "name the authority that signed the server's certificate: tls.ca_file of "
+                         "the source, or sslrootcert in the URL");
     }
     rv_buf_free(&message);
     rv_buf_free(&hint);

@@ -258,6 +258,9 @@ static rv_status connect_any(rv_pg *c, const rv_pg_opts *opts, attempt *a, rv_er
             st = start(c, opts, a, err);
     }
     PQconninfoFree(info);
+    if (st == RV_E_SOURCE_TLS && a->sslmode)
+        rv_hint(err, "RIVET_REQUIRE_TLS=1 asks for it: turn TLS on at the server, or unset the "
+                     "variable");
     return st;
 }
 

@@ -211,6 +211,9 @@ RV_TEST(tls_block)
     CHECK_STR(value(p.items, p.n, "sslmode"), "verify-full");
     CHECK_STR(value(p.items, p.n, "sslrootcert"), "/etc/rivet/ca.pem");
     CHECK_STR(value(p.items, p.n, "connect_timeout"), "7");
+    cfg.tls.mode = RV_TLS_UNSET; /* the default of a block */
+    CHECK_EQ(locate(&p, cfg), RV_OK);
+    CHECK_STR(value(p.items, p.n, "sslmode"), "verify-full");
     cfg.tls.accept_invalid_hostnames = true;
     CHECK_EQ(locate(&p, cfg), RV_OK);
     CHECK_STR(value(p.items, p.n, "sslmode"), "verify-ca");

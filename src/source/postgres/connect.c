@@ -114,16 +114,18 @@ static bool is_tls_param(const char *key)
 static const char *block_mode(const rv_cfg_tls *tls)
 {
     static const char *const names[] = {
-        [RV_TLS_DISABLE] = "disable",         [RV_TLS_PREFER] = "prefer",
-        [RV_TLS_REQUIRE] = "require",         [RV_TLS_VERIFY_CA] = "verify-ca",
-        [RV_TLS_VERIFY_FULL] = "verify-full",
+        [RV_TLS_DISABLE] = "disable",
+        [RV_TLS_PREFER] = "prefer",
+        [RV_TLS_REQUIRE] = "require",
+        [RV_TLS_VERIFY_CA] = "verify-ca",
     };
-    rv_tls_mode mode = tls->mode;
+    /* a block that names no mode means all of it */
+    rv_tls_mode mode = tls->mode == RV_TLS_UNSET ? RV_TLS_VERIFY_FULL : tls->mode;
     if (mode >= RV_TLS_VERIFY_CA && tls->accept_invalid_certs)
         mode = RV_TLS_REQUIRE;
     else if (mode == RV_TLS_VERIFY_FULL && tls->accept_invalid_hostnames)
         mode = RV_TLS_VERIFY_CA;
-    return names[mode];
+    return mode == RV_TLS_VERIFY_FULL ? "verify-full" : names[mode];
 }
 
 static rv_status tls_block(const rv_cfg_source *cfg, rv_arena *arena, params *out, rv_error *err)
