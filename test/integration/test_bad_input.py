@@ -550,13 +550,6 @@ def test_schema_drift_fails_when_asked(place):
     assert "[WARN] export 'x': schema changed!" in r.err and "[WARN]   added columns: phone (Utf8)" in r.err, r.err
 
 
-def test_quality_gates_are_refused_until_they_are_built(place):
-    good_run(place)
-    guard = Guard(place)
-    place.config([{"name": "x", "table": "t", "quality": {"null_ratio_max": {"note": 0.05}}}], tuning=QUICK)
-    fails(place, guard, 1, "quality is not part of this build", new_files=())
-
-
 def test_owner_changed(place):
     """The stored position belongs to another table: refuse with the ways out."""
     conn, guard = good_run(place)
