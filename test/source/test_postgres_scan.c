@@ -528,6 +528,44 @@ RV_TEST(a_cell_too_large)
     pgx_close(&f);
 }
 
+/* A SQL_ASCII database: bytes without an encoding reach the builder, whose policy decides. */
+RV_TEST(raw_bytes)
+{
+    static const char *const make = "CREATE DATABASE rv_test_ascii ENCODING 'SQL_ASCII' LC_COLLATE "
+                                    "'C' LC_CTYPE 'C' TEMPLATE template0";
+    PGX_NEEDED();
+    REQUIRE(pgx_open(&f, "CREATE TABLE none(i int)"));
+    REQUIRE(pgx_server(&f, make));
+    rv_pgs_close(f.s);
+    PQfinish(f.admin);
+    char name[64];
+    (void)snprintf(name, sizeof name, "%s", f.name);
+    (void)snprintf(f.name, sizeof f.name, "rv_test_ascii");
+    pgx_set_url(&f);
+    f.admin = PQconnectdb(f.url);
+    f.s = pgx_connect(&f);
+    REQUIRE(f.s && pgx_exec(&f, "CREATE TABLE t(id int PRIMARY KEY, v text); INSERT INTO t VALUES "
+                                "(1, 'ok'), (2, E'a\\xff')"));
+    rv_relation *rel = table("t");
+    REQUIRE(rel);
+    rv_expr order[RV_KEY_COLUMNS_MAX];
+    rv_page_spec page = key_page(rel, order, 10);
+    rv_buf_clear(&text);
+    CHECK_EQ(read_page(&page, 10), RV_E_VALUE);
+    CHECK_STR(f.err.text, "column 'v': invalid UTF-8 at byte 1 of 2 (id=2)");
+    CHECK_EQ(end.rows, 1);
+    rel->shape = RV_SHAPE_CURSOR;
+    page.n_order = 0;
+    page.limit = 0;
+    CHECK_EQ(read_page(&page, 10), RV_E_VALUE);
+    CHECK_STR(f.err.text, "column 'v': invalid UTF-8 at byte 1 of 2 (row 2 of the result)");
+    CHECK(idle());
+    pgx_close(&f);
+    char drop[96];
+    (void)snprintf(drop, sizeof drop, "DROP DATABASE %s", name);
+    CHECK(pgx_server(&f, drop));
+}
+
 static rv_page_spec swept;
 
 static rv_status sweep_page(void)
@@ -558,4 +596,4 @@ RV_TEST_MAIN(RV_CASE(pages_by_every_kind_of_key), RV_CASE(pages_by_two_columns),
              RV_CASE(ranges_of_blocks_inside_a_snapshot), RV_CASE(cursor),
              RV_CASE(cursor_that_fails), RV_CASE(values_that_do_not_fit), RV_CASE(overridden_key),
              RV_CASE(rows_are_dropped_and_still_counted), RV_CASE(a_cell_too_large),
-             RV_CASE(allocations_fail))
+             RV_CASE(raw_bytes), RV_CASE(allocations_fail))

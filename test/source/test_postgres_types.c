@@ -91,21 +91,6 @@ RV_TEST(numeric_modifiers)
     rv_arena_free(&p.arena);
 }
 
-RV_TEST(unsupported_lines)
-{
-    rv_buf line = RV_BUF_INIT;
-    rv_pgs_type_facts f = pgd_facts(1700, -1, "numeric");
-    REQUIRE(rv_pgs_unsupported(&f, "amount", &line, NULL) == RV_OK);
-    CHECK_STR(rv_buf_cstr(&line), "amount  (postgres numeric, no precision): try  amount: "
-                                  "decimal(18,2)  or  amount: text");
-    rv_buf_clear(&line);
-    f = pgd_facts(99999, -1, "public.shape");
-    f.typtype = 'c';
-    REQUIRE(rv_pgs_unsupported(&f, "shape", &line, NULL) == RV_OK);
-    CHECK_STR(rv_buf_cstr(&line), "shape  (postgres composite): try  shape: text");
-    rv_buf_free(&line);
-}
-
 RV_TEST(unsupported_types)
 {
     pgd p = {.arena = RV_ARENA_INIT};
@@ -262,5 +247,5 @@ RV_TEST(keys)
 }
 
 RV_TEST_MAIN(RV_CASE(every_row_of_the_table), RV_CASE(numeric_modifiers),
-             RV_CASE(unsupported_lines), RV_CASE(unsupported_types), RV_CASE(by_typtype_and_name),
-             RV_CASE(arrays), RV_CASE(override_pairs), RV_CASE(lossy_override), RV_CASE(keys))
+             RV_CASE(unsupported_types), RV_CASE(by_typtype_and_name), RV_CASE(arrays),
+             RV_CASE(override_pairs), RV_CASE(lossy_override), RV_CASE(keys))

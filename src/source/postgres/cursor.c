@@ -38,7 +38,7 @@ static rv_status begin(rv_scan *scan, rv_error *err)
     f->own_transaction = !scan->s->snapshot;
     if (f->own_transaction)
         RV_GO(rv_buf_printf(&sql, err, "%sBEGIN READ ONLY; ", scan->s->comment));
-    RV_GO(rv_pgs_opening(scan->s, scan->r->allow_row_security, -1, &sql, err));
+    RV_GO(rv_pgs_reading(scan, -1, &sql, err));
     RV_GO(rv_buf_add_c(&sql,
                        "SELECT pg_backend_pid(), "
                        "(SELECT setting FROM pg_settings WHERE name = 'work_mem'), "

@@ -145,10 +145,6 @@ rv_status rv_pgs_column_bind(rv_source *s, const rv_pgs_type_facts *facts, const
                              const rv_cfg_column *override_, rv_arena *arena,
                              rv_pgs_column *out_column, rv_column *out_schema, bool *out_supported,
                              rv_error *err) RV_MUST_USE;
-/* One line of the message of spec section 3 about a column without a lossless type:
- * "amount  (postgres numeric, no precision): try  amount: decimal(18,2)  or  amount: text". */
-rv_status rv_pgs_unsupported(const rv_pgs_type_facts *facts, const char *name, rv_buf *out,
-                             rv_error *err) RV_MUST_USE;
 /* Appends one field (n < 0: NULL) to builder column `col`. */
 rv_status rv_pgs_decode(const rv_pgs_relation *r, uint32_t col, const char *data, int32_t n,
                         rv_builder *b, rv_error *err) RV_MUST_USE;

@@ -338,13 +338,22 @@ static int64_t statement_limit_ms(rv_scan *scan)
     return ms;
 }
 
+rv_status rv_pgs_reading(rv_scan *scan, int64_t limit_ms, rv_buf *out, rv_error *err)
+{
+    const char *encoding = PQparameterStatus(rv_pg_libpq(scan->s->pg), "server_encoding");
+    RV_TRY(rv_pgs_opening(scan->s, scan->r->allow_row_security, limit_ms, out, err));
+    if (encoding && strcmp(encoding, "SQL_ASCII") == 0)
+        return rv_buf_add_c(out, "SET LOCAL client_encoding='SQL_ASCII'; ", err);
+    return RV_OK;
+}
+
 rv_status rv_pgs_copy_start(rv_scan *scan, const rv_page_spec *page, const rv_pgs_select_opts *opts,
                             rv_error *err)
 {
     rv_buf sql = RV_BUF_INIT;
     rv_status st;
     int64_t limit_ms = statement_limit_ms(scan);
-    RV_GO(rv_pgs_opening(scan->s, scan->r->allow_row_security, limit_ms, &sql, err));
+    RV_GO(rv_pgs_reading(scan, limit_ms, &sql, err));
     RV_GO(rv_buf_add_c(&sql, "COPY (", err));
     RV_GO(rv_pgs_select_with(page, opts, &sql, err));
     RV_GO(rv_buf_add_c(&sql, "\n) TO STDOUT (FORMAT binary)", err));

@@ -100,6 +100,9 @@ struct rv_scan {
 
 /* Appends the row in fields and lengths, asks `keep`, remembers its position. */
 rv_status rv_pgs_take_row(rv_scan *scan, rv_builder *b, rv_error *err) RV_MUST_USE;
+/* rv_pgs_opening for reading rows. A SQL_ASCII database has no encoding to convert from: its bytes
+ * come raw, for the builder to judge by on_invalid_utf8, where the server would only refuse. */
+rv_status rv_pgs_reading(rv_scan *scan, int64_t limit_ms, rv_buf *out, rv_error *err) RV_MUST_USE;
 /* comment, settings and "COPY (select LF) TO STDOUT (FORMAT binary)". */
 rv_status rv_pgs_copy_start(rv_scan *scan, const rv_page_spec *page, const rv_pgs_select_opts *opts,
                             rv_error *err) RV_MUST_USE;

@@ -413,23 +413,6 @@ rv_status rv_pgs_column_bind(rv_source *s, const rv_pgs_type_facts *f, const cha
     return RV_OK;
 }
 
-rv_status rv_pgs_unsupported(const rv_pgs_type_facts *f, const char *name, rv_buf *out,
-                             rv_error *err)
-{
-    const char *what = f->display;
-    bool decimal = f->oid == RV_PG_NUMERIC;
-    if (f->typtype == 'c')
-        what = "composite";
-    else if (f->typtype == 'p')
-        what = "pseudo-type";
-    if (decimal && f->typmod < 4)
-        what = "numeric, no precision";
-    RV_TRY(rv_buf_printf(out, err, "%s  (postgres %s): try  ", name, what));
-    if (decimal)
-        RV_TRY(rv_buf_printf(out, err, "%s: decimal(18,2)  or  ", name));
-    return rv_buf_printf(out, err, "%s: text", name);
-}
-
 /* ---- keys and bounds ---- */
 
 bool rv_pgs_key_type(uint32_t oid, char typtype)
