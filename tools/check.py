@@ -145,7 +145,8 @@ def parallel(command, files):
 
 
 def check_headers():
-    base = ["gcc", "-std=c17", "-D_GNU_SOURCE", "-Isrc", "-fsyntax-only", "-Wall", "-Wextra", "-x", "c"]
+    base = ["gcc", "-std=c17", "-D_GNU_SOURCE", "-Isrc", "-isystem", "/usr/include/postgresql",
+            "-fsyntax-only", "-Wall", "-Wextra", "-x", "c"]
     return parallel(lambda f: base + [f], headers())
 
 
