@@ -3,37 +3,13 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
-#include "engine/manifest.h"
 #include "engine/owner.h"
-#include "engine/publish.h"
 #include "engine/reading.h"
-#include "engine/reconcile_internal.h"
+#include "engine/repair_internal.h"
 #include "engine/report.h"
 #include "engine/run.h"
 
 #define RV_TARGET "engine"
-
-typedef struct rv_generation { /* a repair part that exists or once did */
-    const char *stem, *base;
-    int64_t no;
-} rv_generation;
-
-typedef struct rv_mending {
-    rv_repair *r;
-    rv_job job;
-    rv_run_opts opts;
-    rv_export_report report;
-    rv_generation *generations;
-    size_t n_generations, generations_cap;
-    const char **stems;              /* per known range, of its own part; NULL: it has none */
-    const char *any_stem;            /* of any part; NULL: there is none */
-    const rv_repair_action **mended; /* per known range; NULL: not exported again */
-    bool checkpoint;                 /* the repaired run's checkpoint is open */
-    bool published;
-    bool uploaded_only; /* a sealed single-unit run was helped along: nothing else may start */
-    size_t executed;
-    rv_error failed; /* the first range that failed */
-} rv_mending;
 
 /* ---- settling ---- */
 
@@ -148,16 +124,6 @@ static rv_status check_plan(rv_mending *m, rv_error *err)
     return st;
 }
 
-/* The very range, of the same generation. */
-static const rv_slice *range_of(const rv_repair *r, const char *unit)
-{
-    rv_unit_id id;
-    if (!unit || !rv_unit_id_parse(unit, &id))
-        return NULL;
-    const rv_slice *p = rv_slice_find(&r->known, &id);
-    return p && strcmp(p->unit, unit) == 0 ? p : NULL;
-}
-
 static rv_status check_complete(rv_mending *m, rv_error *err)
 {
     const rv_repair *r = m->r;
@@ -166,7 +132,7 @@ static rv_status check_complete(rv_mending *m, rv_error *err)
     for (size_t i = 0; i < r->known.n; i++)
         owed += r->known.rows[i].status != NULL; /* unfinished */
     for (size_t i = 0; i < out->n_actions; i++) {
-        const rv_slice *p = range_of(r, out->actions[i].unit);
+        const rv_slice *p = rv_repair_range(r, out->actions[i].unit);
         planned += p && p->status;
     }
     if (planned == owed)
@@ -273,7 +239,7 @@ static rv_status load_stems(rv_mending *m, rv_error *err)
     for (size_t i = 0; i < r->subject.n_parts; i++) {
         const char *unit, *stem;
         RV_TRY(rv_unit_of_path(r->subject.parts[i].path, a, &unit, &stem, err));
-        const rv_slice *p = range_of(r, unit);
+        const rv_slice *p = rv_repair_range(r, unit);
         if (p)
             m->stems[p - r->known.rows] = stem;
         if (unit)
@@ -316,7 +282,7 @@ static rv_status mend_range(rv_mending *m, rv_worker *worker, rv_repair_action *
     rv_unit unit = {0};
     rv_unit_result result = {0};
     rv_unit_done done = {.kind = RV_UNIT_SINGLE};
-    const rv_slice *p = range_of(m->r, a->unit);
+    const rv_slice *p = rv_repair_range(m->r, a->unit);
     rv_status st;
     if (!p)
         return rv_fail(err, RV_E_INTERNAL, "unit '%s' is not known", a->unit);
@@ -348,7 +314,7 @@ static rv_status mend_one(rv_mending *m, rv_worker *worker, rv_repair_action *a,
     rv_status st = mend_range(m, worker, a, &why);
     if (st == RV_OK) {
         a->outcome = "executed";
-        m->mended[range_of(m->r, a->unit) - m->r->known.rows] = a;
+        m->mended[rv_repair_range(m->r, a->unit) - m->r->known.rows] = a;
         m->executed++;
         return RV_OK;
     }
@@ -385,135 +351,7 @@ static rv_status mend_all(rv_mending *m, rv_error *err)
     return st;
 }
 
-/* ---- the manifest of the whole dataset ---- */
-
-static bool replaced(const rv_mending *m, const char *unit)
-{
-    const rv_slice *p = m->executed ? range_of(m->r, unit) : NULL;
-    return p && m->mended[p - m->r->known.rows];
-}
-
-typedef struct rv_whole {
-    rv_part_rows parts;
-    const char **files, **units; /* replaced */
-    size_t n_files, n_units;
-    rv_sums sums;
-} rv_whole;
-
-static rv_status add_old_parts(rv_mending *m, rv_whole *w, rv_error *err)
-{
-    const rv_subject *s = &m->r->subject;
-    rv_arena *a = &m->job.arena;
-    for (size_t i = 0; i < s->n_parts; i++) {
-        const rv_manifest_part *p = &s->parts[i];
-        const char *unit, *stem, *status = p->status;
-        RV_TRY(rv_unit_of_path(p->path, a, &unit, &stem, err));
-        if (strcmp(status, "committed") == 0 && replaced(m, unit)) {
-            status = "superseded";
-            w->files[w->n_files++] = p->path;
-            rv_journal_add(m->job.journal, "part_superseded", "s", "name", p->path);
-        }
-        w->parts.rows[w->parts.n++] = (rv_part_row){.unit = unit,
-                                                    .chunk_index = p->chunk_index,
-                                                    .file_name = p->path,
-                                                    .row_count = p->rows,
-                                                    .bytes = p->size_bytes,
-                                                    .fingerprint = p->fingerprint,
-                                                    .md5 = p->md5,
-                                                    .status = status};
-    }
-    return RV_OK;
-}
-
-static rv_status merge_parts(rv_mending *m, rv_whole *w, rv_error *err)
-{
-    rv_job *job = &m->job;
-    const rv_subject *s = &m->r->subject;
-    const rv_repair_report *out = m->r->out;
-    rv_part_rows own = {0};
-    RV_TRY(rv_state_parts(job->state, job->run_id, NULL, &job->arena, &own, err));
-    RV_TRY(rv_arena_array(&job->arena, s->n_parts + own.n + 1, sizeof *w->parts.rows,
-                          &w->parts.rows, err));
-    RV_TRY(rv_arena_array(&job->arena, s->n_parts + 1, sizeof *w->files, &w->files, err));
-    RV_TRY(rv_arena_array(&job->arena, out->n_actions + 1, sizeof *w->units, &w->units, err));
-    RV_TRY(add_old_parts(m, w, err));
-    for (size_t i = 0; i < own.n; i++)
-        w->parts.rows[w->parts.n++] = own.rows[i];
-    for (size_t i = 0; i < out->n_actions; i++)
-        if (out->actions[i].outcome && strcmp(out->actions[i].outcome, "executed") == 0)
-            w->units[w->n_units++] = out->actions[i].unit;
-    return RV_OK;
-}
-
-static rv_status add_sums(rv_mending *m, const char *run_id, rv_sums *total, rv_error *err)
-{
-    rv_job *job = &m->job;
-    rv_unit_rows units = {0};
-    RV_TRY(rv_state_units(job->state, run_id, &job->arena, &units, err));
-    for (size_t i = 0; i < units.n; i++) {
-        rv_sums one = {0};
-        if (!units.rows[i].committed_at || replaced(m, units.rows[i].unit))
-            continue;
-        RV_TRY(rv_sums_from_json(units.rows[i].accumulators, job->schema.n_columns, &one,
-                                 &job->arena, NULL, err));
-        rv_sums_add(total, &one);
-        rv_sums_free(&one);
-    }
-    return RV_OK;
-}
-
-static rv_status commit_whole(rv_mending *m, rv_whole *w, const char **out_json, rv_error *err)
-{
-    rv_job *job = &m->job;
-    RV_TRY(merge_parts(m, w, err));
-    RV_TRY(rv_sums_init(&w->sums, job->schema.n_columns, err));
-    RV_TRY(add_sums(m, job->repairs, &w->sums, err));
-    RV_TRY(add_sums(m, job->run_id, &w->sums, err));
-    rv_manifest_facts facts = {.status = "success",
-                               .degraded = job->degraded,
-                               .source_row_count = -1,
-                               .parts = &w->parts,
-                               .sums = &w->sums};
-    RV_TRY(rv_manifest_build(job, &facts, &job->arena, out_json, err));
-    rv_run_final f = {.manifest_json = *out_json,
-                      .progression_chunk = -1,
-                      .repairs = job->repairs,
-                      .replaced_units = w->units,
-                      .n_replaced_units = w->n_units,
-                      .replaced_files = w->files,
-                      .n_replaced_files = w->n_files};
-    RV_KILL_POINT("repair-before-final");
-    RV_TRY(rv_state_run_final(job->state, &job->lease, &f, err));
-    RV_KILL_POINT("repair-after-final");
-    return RV_OK;
-}
-
-static rv_status publish(rv_mending *m, rv_error *err)
-{
-    rv_job *job = &m->job;
-    rv_whole w = {0};
-    const char *json = NULL;
-    char name[RV_PUBLISH_NAME_SIZE];
-    rv_status st = commit_whole(m, &w, &json, err);
-    rv_sums_free(&w.sums);
-    RV_TRY(st);
-    m->published = true; /* from here the next start can finish the work */
-    rv_publication p = {.env = job->env,
-                        .dd = job->dd,
-                        .dest = job->dest,
-                        .export_name = job->x->name,
-                        .run_id = job->run_id,
-                        .owner_token = job->owner_token,
-                        .started_at = job->started_at,
-                        .epoch = job->lease.epoch,
-                        .manifest_json = json,
-                        .guard = rv_job_guard,
-                        .guard_ctx = job};
-    RV_TRY(rv_publish(&p, name, err));
-    RV_TRY(rv_arena_cstr(&job->arena, rv_str_c(name), &job->manifest_name, err));
-    rv_journal_add(job->journal, "published", "s", "manifest", name);
-    return RV_OK;
-}
+/* ---- the order ---- */
 
 /* A dataset that was whole before is better with some ranges mended; an unfinished one is only
  * published whole. */
@@ -531,10 +369,8 @@ static rv_status publish_mended(rv_mending *m, rv_error *err)
         return err->code;
     }
     m->job.degraded = failed;
-    return m->executed || m->checkpoint ? publish(m, err) : RV_OK;
+    return m->executed || m->checkpoint ? rv_repair_publish(m, err) : RV_OK;
 }
-
-/* ---- the order ---- */
 
 static rv_status mend(rv_mending *m, rv_error *err)
 {

@@ -320,6 +320,8 @@ def test_pilot_damage_found_located_mended(place):
     assert modes == [("chunked", "success"), ("repair", "success")], modes
     committed = place.state().execute("SELECT last_committed_run_id FROM export_progression").fetchone()
     assert committed == (old["run_id"],), committed
+    verified = place.state().execute("SELECT last_verified_run_id FROM export_progression").fetchone()
+    assert verified == (old["run_id"],), verified  # by the reconcile that found everything mended
 
 
 def test_keyset_repair_names_the_unit(place):
