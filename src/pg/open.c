@@ -273,7 +273,7 @@ rv_status rv_pg_open(const rv_env *env, const rv_pg_opts *opts, rv_pg **out, rv_
     c->env = env;
     c->connect_code = opts->connect_code;
     c->target = opts->what;
-    atomic_init(&c->interrupted, false);
+    atomic_init(&c->interrupted, 0);
     rv_status st;
     c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (c->wake_fd < 0) {

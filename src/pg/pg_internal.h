@@ -14,19 +14,19 @@
 struct rv_pg {
     const rv_env *env;
     PGconn *conn;
-    int wake_fd;             /* eventfd, written by rv_pg_interrupt, never read */
-    atomic_bool interrupted; /* by rv_pg_interrupt */
-    bool pooled;             /* no cancel leaves this connection */
-    bool broken;             /* no further statement is possible */
-    bool copying;            /* inside COPY OUT, or on the way into it */
-    bool starting;           /* sent, and not yet answered */
-    const char *copy_what;   /* names the COPY in errors of its start */
-    bool cancel_sent;        /* during the running statement: its answer needs a barrier */
-    bool timed_out;          /* our own deadline sent that cancel */
-    int64_t started_us;      /* of the running statement, monotonic */
-    int64_t deadline_us;     /* of the running statement; 0 none */
-    int64_t limit_us;        /* statement_timeout that the server was told; 0 none */
-    char *row;               /* libpq's, the last COPY message handed out */
+    int wake_fd;            /* eventfd, written by rv_pg_interrupt, never read */
+    atomic_int interrupted; /* by rv_pg_interrupt */
+    bool pooled;            /* no cancel leaves this connection */
+    bool broken;            /* no further statement is possible */
+    bool copying;           /* inside COPY OUT, or on the way into it */
+    bool starting;          /* sent, and not yet answered */
+    const char *copy_what;  /* names the COPY in errors of its start */
+    bool cancel_sent;       /* during the running statement: its answer needs a barrier */
+    bool timed_out;         /* our own deadline sent that cancel */
+    int64_t started_us;     /* of the running statement, monotonic */
+    int64_t deadline_us;    /* of the running statement; 0 none */
+    int64_t limit_us;       /* statement_timeout that the server was told; 0 none */
+    char *row;              /* libpq's, the last COPY message handed out */
     rv_status connect_code;
     const char *target; /* "the source": whoever opened it keeps the text */
     bool loopback;

@@ -11,14 +11,14 @@
 
 bool rv_pg_interrupted(const rv_pg *c)
 {
-    return atomic_load_explicit(&c->interrupted, memory_order_relaxed) ||
+    return atomic_load_explicit(&c->interrupted, memory_order_relaxed) != 0 ||
            rv_cancel_raised(c->env->cancel);
 }
 
 void rv_pg_interrupt(rv_pg *c)
 {
     const uint64_t one = 1;
-    atomic_store(&c->interrupted, true);
+    atomic_store(&c->interrupted, 1);
     /* fails only when the counter is full: then it was written before */
     ssize_t written = write(c->wake_fd, &one, sizeof one);
     (void)written;
