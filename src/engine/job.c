@@ -91,6 +91,16 @@ static rv_encoding_policy encoding_of(const char *word)
     return word && strcmp(word, "small") == 0 ? RV_ENCODING_SMALL : RV_ENCODING_AUTO;
 }
 
+/* Compressed pages a writer keeps before they go to its scratch file: what the plan of 64 MB and 16
+ * per further worker leaves of a worker's share beside batches, columns and its part of the rest.
+ */
+static uint64_t pages_bytes(size_t workers)
+{
+    uint64_t plan = (64 + 16 * ((uint64_t)workers - 1) - 8) * MIB / workers;
+    uint64_t left = plan > 16 * MIB ? plan - 12 * MIB : 4 * MIB;
+    return left < 20 * MIB ? left : 20 * MIB;
+}
+
 static rv_status choose_format(rv_job *job, rv_error *err)
 {
     const rv_cfg_export *x = job->x;
@@ -101,7 +111,7 @@ static rv_status choose_format(rv_job *job, rv_error *err)
     job->fopts = (rv_format_opts){.level = x->compression_level,
                                   .encoding = encoding_of(x->parquet.encoding),
                                   .max_file_bytes = x->max_file_bytes,
-                                  .memory_bytes = 20u * MIB,
+                                  .memory_bytes = pages_bytes(rv_reading_workers(job)),
                                   .scratch_dir = job->env->tmp_dir,
                                   .source_nullable_footer = x->table != NULL};
     if (!rv_codec_from_name(rv_str_c(x->compression), &job->fopts.codec))
@@ -256,15 +266,15 @@ static bool same_text(const char *a, const char *b)
 static rv_status same_server(rv_job *job, rv_source *s, rv_error *err)
 {
     const rv_source_info *info = job->sd->info(s);
-    if (!job->server || (same_text(job->server, info->identity) &&
-                         same_text(job->server_db, info->database)))
+    if (!job->server ||
+        (same_text(job->server, info->identity) && same_text(job->server_db, info->database)))
         return RV_OK;
-    rv_status st = rv_fail(err, RV_E_SOURCE_IDENTITY,
-                           "export '%s': the source answers from another server than at the "
-                           "start\nit was: %s, database %s\nnow: %s, database %s",
-                           job->x->name, job->server, job->server_db ? job->server_db : "?",
-                           info->identity ? info->identity : "?",
-                           info->database ? info->database : "?");
+    rv_status st =
+        rv_fail(err, RV_E_SOURCE_IDENTITY,
+                "export '%s': the source answers from another server than at the "
+                "start\nit was: %s, database %s\nnow: %s, database %s",
+                job->x->name, job->server, job->server_db ? job->server_db : "?",
+                info->identity ? info->identity : "?", info->database ? info->database : "?");
     rv_hint(err, "connect to one server, not to a balancer over several; after a failover, run it "
                  "again");
     return st;
@@ -412,8 +422,8 @@ rv_status rv_job_resolve(rv_job *job, rv_error *err)
     if (job->rel)
         return RV_OK;
     const rv_run_stand_ins *stand_ins = job->opts->stand_ins;
-    job->sd = stand_ins && stand_ins->source ? stand_ins->source
-                                             : rv_source_for(job->cfg->source.engine);
+    job->sd =
+        stand_ins && stand_ins->source ? stand_ins->source : rv_source_for(job->cfg->source.engine);
     if (!job->sd)
         return rv_fail(err, RV_E_CONFIG_UNSUPPORTED, "source type %s is not part of this build",
                        rv_engine_name(job->cfg->source.engine));
