@@ -86,6 +86,18 @@ RV_TEST(a_failure_names_rules_and_the_way_back)
     check_block(&r, "block_failed.txt");
 }
 
+RV_TEST(a_source_that_moved_is_told)
+{
+    rv_export_report r = blank("a");
+    rv_buf text = RV_BUF_INIT;
+    rv_error err = {0};
+    r.reconciled = 0;
+    r.source_changed = true;
+    REQUIRE(rv_render_export(&r, "rivet run", &text, &err) == RV_OK);
+    CHECK(strstr(rv_buf_cstr(&text), "  reconcile:   MISMATCH (source changed during run)\n"));
+    rv_buf_free(&text);
+}
+
 RV_TEST(several_exports_get_a_summary)
 {
     rv_export_report exports[3] = {blank("a"), blank("b"), blank("c")};
@@ -140,6 +152,6 @@ RV_TEST(memory_may_run_out)
 }
 
 RV_TEST_MAIN(RV_CASE(a_success_with_every_fact), RV_CASE(unknown_facts_are_left_out),
-             RV_CASE(a_failure_names_rules_and_the_way_back),
+             RV_CASE(a_failure_names_rules_and_the_way_back), RV_CASE(a_source_that_moved_is_told),
              RV_CASE(several_exports_get_a_summary), RV_CASE(words_survive_the_shell),
              RV_CASE(memory_may_run_out))

@@ -127,6 +127,51 @@ RV_TEST(run_with_reconcile)
     fx_close(&f);
 }
 
+/* A source that counts one more, or each time one more than before. */
+static uint64_t too_many, growth;
+
+static rv_status count_more(rv_source *src, const rv_relation *rel, const rv_pred *preds,
+                            size_t n_preds, uint64_t *out, rv_error *err)
+{
+    rv_status st = rv_source_sqlite.count(src, rel, preds, n_preds, out, err);
+    *out += too_many;
+    too_many += growth;
+    return st;
+}
+
+static void differing_run(const char *exports, uint64_t grows, bool moved)
+{
+    fixture f;
+    rv_source_driver driver = rv_source_sqlite;
+    driver.count = count_more;
+    const rv_run_stand_ins stand_ins = {.source = &driver};
+    rv_run_report r;
+    rv_run_opts opts = {.export_name = "orders", .reconcile = true, .stand_ins = &stand_ins};
+    too_many = 1;
+    growth = grows;
+    REQUIRE(fx_open(&f, FX_SHOP) && fx_config(&f, exports));
+    REQUIRE(rv_engine_run(&f.env, f.cfg, &opts, &f.arena, &r, &f.err) == RV_OK);
+    CHECK_EQ(r.exit_code, 3);
+    CHECK_EQ(r.exports[0].error.code, RV_E_RECONCILE);
+    CHECK_EQ(r.exports[0].reconciled, 0);
+    CHECK_EQ(r.exports[0].rows, 950);
+    CHECK(r.exports[0].source_count > 950);
+    CHECK(r.exports[0].source_changed == moved);
+    CHECK_STR(r.exports[0].status, "failed");
+    fx_close(&f);
+}
+
+RV_TEST(run_with_reconcile_that_differs)
+{
+    static const char full[] =
+        "  - {name: orders, table: orders, format: csv, destination: {type: local, path: OUT}}\n";
+    differing_run(CHUNKS, 0, false);
+    differing_run(KEYS, 0, false);
+    differing_run(full, 0, false);
+    differing_run(full, 5, true);
+    differing_run(KEYS, 5, true);
+}
+
 /* Composite keys: every cut of a random table, counted by the sum of its parts. */
 RV_TEST(composite_ranges_add_up)
 {
@@ -191,5 +236,5 @@ RV_TEST(memory_may_run_out_anywhere)
 
 RV_TEST_MAIN(RV_CASE(unit_names), RV_CASE(units_in_part_names), RV_CASE(chunks_match_then_differ),
              RV_CASE(keyset_units_end_where_they_ended), RV_CASE(run_with_reconcile),
-             RV_CASE(composite_ranges_add_up), RV_CASE(nothing_there),
-             RV_CASE(memory_may_run_out_anywhere))
+             RV_CASE(run_with_reconcile_that_differs), RV_CASE(composite_ranges_add_up),
+             RV_CASE(nothing_there), RV_CASE(memory_may_run_out_anywhere))
