@@ -312,6 +312,13 @@ RV_TEST(rare_rows_are_found_in_key_windows)
     t = walk(page, 1000);
     CHECK_EQ(t.rows, 3);
     CHECK(t.pages >= 2 && t.cut == 0);
+    /* a unit that begins further along does not walk there */
+    rv_pred from = {{"id", NULL}, RV_GE, {.kind = RV_INT64, .text = RV_STR("1951")}};
+    page.preds = &from;
+    page.n_preds = 1;
+    t = walk(page, 1000);
+    CHECK_EQ(t.rows, 0);
+    CHECK_EQ(t.pages, 1);
     pgx_close(&f);
 }
 

@@ -364,7 +364,7 @@ done:
     return st;
 }
 
-static void place_order(rv_scan *scan, const rv_page_spec *page)
+static rv_status place_order(rv_scan *scan, const rv_page_spec *page, rv_error *err)
 {
     scan->n_fields = scan->n_columns;
     for (size_t i = 0; i < page->n_order; i++) {
@@ -376,10 +376,12 @@ static void place_order(rv_scan *scan, const rv_page_spec *page)
     }
     scan->n_order = page->n_order;
     if (!page->after || page->n_order == 0)
-        return;
+        return RV_OK;
     scan->before_known = true;
     scan->before_null = page->after[0].null;
-    scan->before = page->after[0].text;
+    if (scan->before_null)
+        return RV_OK;
+    return rv_arena_str(&scan->arena, page->after[0].text, &scan->before, err);
 }
 
 static rv_status prepare(rv_scan *scan, const rv_page_spec *page, rv_error *err)
@@ -388,7 +390,7 @@ static rv_status prepare(rv_scan *scan, const rv_page_spec *page, rv_error *err)
     if (page->n_order > RV_PGS_ORDER_MAX)
         return rv_fail(err, RV_E_INTERNAL, "a page is ordered by too many columns");
     RV_TRY(rv_pgs_what(scan->rel, &scan->arena, &scan->what, err));
-    place_order(scan, page);
+    RV_TRY(place_order(scan, page, err));
     size_t n = scan->n_fields;
     RV_TRY(rv_arena_array(&scan->arena, n, sizeof *scan->fields, &scan->fields, err));
     RV_TRY(rv_arena_array(&scan->arena, n, sizeof *scan->lengths, &scan->lengths, err));

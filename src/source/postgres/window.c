@@ -40,6 +40,22 @@ static rv_status window_of(rv_source *s, const rv_relation *rel, rv_pgs_window *
     return RV_OK;
 }
 
+/* Bounds of a unit on its key are index conditions of the walk too; others would only make it
+ * read more. */
+static rv_status key_preds(const rv_page_spec *page, rv_arena *arena, rv_page_spec *walk,
+                           rv_error *err)
+{
+    rv_pred *kept = NULL;
+    RV_TRY(rv_arena_array(arena, page->n_preds, sizeof *kept, &kept, err));
+    walk->preds = kept;
+    for (size_t p = 0; p < page->n_preds; p++)
+        for (size_t i = 0; i < page->n_order; i++)
+            if (!page->preds[p].expr.fallback &&
+                strcmp(page->preds[p].expr.column, page->order[i].column) == 0)
+                kept[walk->n_preds++] = page->preds[p];
+    return RV_OK;
+}
+
 rv_status rv_pgs_window_enter(rv_scan *scan, rv_page_spec *io_page, rv_error *err)
 {
     rv_pgs_window *w = NULL;
@@ -56,6 +72,7 @@ rv_status rv_pgs_window_enter(rv_scan *scan, rv_page_spec *io_page, rv_error *er
                          .n_order = io_page->n_order,
                          .after = io_page->after,
                          .until = io_page->until};
+    RV_TRY(key_preds(io_page, &scan->arena, &walk, err));
     RV_TRY(rv_pgs_walk(scan->s, &walk, w->keys, true, &scan->arena, end, &found, err));
     scan->windowed = true;
     scan->patient = w->keys / 2 < KEYS_MIN;
