@@ -272,11 +272,12 @@ def test_cut_connections(place):
     """Every connection to the state is reset again and again; each row is exported once."""
     conn = place.db(SIMPLE)
     fill(conn, 20000)
-    place.config([dict(crash.K, chunk_size=500, tuning={"throttle_ms": 20})])
+    place.config([dict(crash.K, chunk_size=500, tuning={"throttle_ms": 40, "batch_size": 100}), INC])
     with state(place) as db, pg.proxy.FaultProxy(db.server.port) as p:
-        p.cut_ms, p.cuts_left = 150, 12
+        place.rivet("state", "set-cursor", "-c", "rivet.yaml", "-e", "i", "0", "--yes", code=0)  # makes the tables
+        p.cut_ms, p.cuts_left = 400, 12
         at = {"RIVET_STATE_URL": db.url(port=p.port)}
-        place.rivet("run", "-c", "rivet.yaml", "--validate", env=at, code=0)
+        place.rivet("run", "-c", "rivet.yaml", "-e", "k", "--validate", env=at, code=0)
         assert p.cuts >= 3, p.cuts
         same_rows(place.dataset("k"), table(conn, "SELECT * FROM t"))
         assert {n for n, in db.conn.execute("SELECT attempts FROM rivet.chunk_task").fetchall()} == {1}
