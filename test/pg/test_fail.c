@@ -214,6 +214,37 @@ RV_TEST(lost_inside_copy)
     fake_stop(&f);
 }
 
+RV_TEST(last_words_inside_copy)
+{
+    const rv_env env = {0};
+    rv_error err = {0};
+    rv_pg *c = NULL;
+    fake f = {.n_answers = 1};
+    const char *row = NULL;
+    size_t n = 0;
+    bool late = false;
+    fake_welcome(&f.greeting);
+    fake_put(&f.answers[0], 'H', "\1\0\0", 3);
+    fake_put(&f.answers[0], 'd', "abc", 3);
+    fake_error(&f.answers[0], "FATAL", "57P01", "terminating connection", NULL, NULL);
+    f.delay_us = 150000;
+    REQUIRE(fake_start(&f));
+    REQUIRE(fake_open(&env, &f, &c, &err) == RV_OK);
+    /* sent only: the wait for the first answer has an end, too */
+    CHECK_EQ(rv_pg_copy_send(c, "COPY t TO STDOUT", "reading rows", &err), RV_OK);
+    CHECK_EQ(rv_pg_copy_next_until(c, rv_clock_mono_us() + 20000, &row, &n, &late, &err), RV_OK);
+    CHECK(late && row == NULL);
+    CHECK_EQ(rv_pg_copy_next(c, &row, &n, &err), RV_OK);
+    CHECK_MEM(row, n, "abc", 3);
+    CHECK_EQ(rv_pg_copy_next(c, &row, &n, &err), RV_E_SOURCE_CONNECT);
+    CHECK_EQ(err.retry, RV_RETRY_N);
+    CHECK_STR(err.text, "reading rows: terminating connection");
+    CHECK_STR(err.native, "57P01");
+    CHECK(rv_pg_broken(c));
+    rv_pg_close(c);
+    fake_stop(&f);
+}
+
 /* Never an answer, not even to the cancel, whose connection is never accepted. */
 RV_TEST(a_mute_server)
 {
@@ -344,6 +375,6 @@ RV_TEST(interrupts)
 
 RV_TEST_MAIN(RV_CASE(classes), RV_CASE(refused_connections), RV_CASE(statements),
              RV_CASE(a_limit_in_any_language), RV_CASE(lost_connections), RV_CASE(last_words),
-             RV_CASE(lost_inside_copy), RV_CASE(a_mute_server), RV_CASE(a_silent_start),
-             RV_CASE(the_next_host_after_a_silent_one), RV_CASE(texts_are_masked),
-             RV_CASE(interrupts))
+             RV_CASE(lost_inside_copy), RV_CASE(last_words_inside_copy), RV_CASE(a_mute_server),
+             RV_CASE(a_silent_start), RV_CASE(the_next_host_after_a_silent_one),
+             RV_CASE(texts_are_masked), RV_CASE(interrupts))

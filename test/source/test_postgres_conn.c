@@ -2,8 +2,11 @@
  * driver. Spec "config" section 3, "source-safety" sections 3, 7, 10, 13; "pitfalls" rows 2,
  * 50, 54.
  */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -417,10 +420,23 @@ static bool write_ini(bouncer *b, const pgx *f, const char *mode)
     return true;
 }
 
+/* One that was free a moment ago. */
+static int free_port(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
+              getsockname(fd, (struct sockaddr *)&at, &len) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return ok ? ntohs(at.sin_port) : 0;
+}
+
 static bool bouncer_start(bouncer *b, const pgx *f, const char *mode)
 {
     char users[96];
-    *b = (bouncer){.port = 20000 + (int)(getpid() % 20000), .dir = "/tmp/rv_bouncer_XXXXXX"};
+    *b = (bouncer){.port = free_port(), .dir = "/tmp/rv_bouncer_XXXXXX"};
     if (!mkdtemp(b->dir))
         return false;
     (void)snprintf(b->ini, sizeof b->ini, "%s/ini", b->dir);
