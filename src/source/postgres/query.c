@@ -87,9 +87,11 @@ static rv_status refused_wrapped(rv_pgs_resolving *v, const rv_error *cause, rv_
     RV_TRY(rv_pg_describe(v->s->pg, NULL, v->r->query, WHAT, &r, err));
     PQclear(r);
     rv_error_headline(cause, text, sizeof text);
+    /* the server's own words, without what was being done */
+    const char *said = strstr(text, ": ");
     rv_status st = rv_fail(err, RV_E_SOURCE_QUERY,
                            "mode %s has to wrap this query and the server refuses that (%s)",
-                           rv_mode_name(v->spec->mode), text);
+                           rv_mode_name(v->spec->mode), said ? said + 2 : text);
     rv_hint(err, "make it a view and name it under table:");
     return st;
 }
