@@ -36,14 +36,17 @@ typedef struct rv_pg_opts {
 } rv_pg_opts;
 
 /* A URL or keyword form as libpq reads it (userinfo with a raw '@' splits at the last one), in the
- * arena. Unknown parameters are dropped with a WARN each; a service, passfile or .pgpass are left
- * to libpq. RV_E_CONFIG_SCHEME when it cannot be read; the text never holds the password. */
+ * arena. Unknown parameters, `replication` among them, are dropped with a WARN once per process; a
+ * service, passfile or .pgpass are left to libpq. RV_E_CONFIG_SCHEME when it cannot be read; the text never holds the password. */
 rv_status rv_pg_params_parse(const rv_env *env, const char *url, rv_arena *arena, rv_pg_param **out,
                              size_t *out_n, rv_error *err) RV_MUST_USE;
 
 /* Connects without blocking past cancel or the timeout; several hosts and target_session_attrs as
  * libpq does them. Failures: auth (28xxx, password) RV_E_SOURCE_AUTH class P; certificate
- * RV_E_SOURCE_TLS class P; everything that may pass opts->connect_code class N or C. */
+ * RV_E_SOURCE_TLS class P; no database RV_E_SOURCE_MISSING; no room (53300, or 08P01 of a pooler)
+ * RV_E_SOURCE_CAPACITY class C; everything else that may pass opts->connect_code class N. A host
+ * that stays silent for the timeout is passed over when others follow. With require_tls nothing
+ * but a loopback is talked to in plaintext. */
 rv_status rv_pg_open(const rv_env *env, const rv_pg_opts *opts, rv_pg **out,
                      rv_error *err) RV_MUST_USE;
 void rv_pg_close(rv_pg *c);
