@@ -37,7 +37,8 @@ typedef struct rv_pg_opts {
 
 /* A URL or keyword form as libpq reads it (userinfo with a raw '@' splits at the last one), in the
  * arena. Unknown parameters, `replication` among them, are dropped with a WARN once per process; a
- * service, passfile or .pgpass are left to libpq. RV_E_CONFIG_SCHEME when it cannot be read; the text never holds the password. */
+ * service, passfile or .pgpass are left to libpq. RV_E_CONFIG_SCHEME when it cannot be read; the
+ * text never holds the password. */
 rv_status rv_pg_params_parse(const rv_env *env, const char *url, rv_arena *arena, rv_pg_param **out,
                              size_t *out_n, rv_error *err) RV_MUST_USE;
 
