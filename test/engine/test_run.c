@@ -1,6 +1,7 @@
 #include "rvtest.h"
 
 #include "base/fault.h"
+#include "engine/run.h"
 #include "enginetest.h"
 
 #define RETURN_UNLESS(c)                                                                           \
@@ -75,15 +76,10 @@ done:
 
 RV_TEST(unbuilt_features_are_refused)
 {
-    place p;
     rv_error err = {0};
-    REQUIRE(place_open(&p));
-    RETURN_UNLESS(place_sql(&p, ROWS_SQL(10)));
-    write_config(&p, ", tuning: {adaptive: true}");
-    CHECK_EQ(place_run(&p, (rv_run_opts){0}, &err), 1);
-    CHECK_EQ(err.code, RV_E_CONFIG_UNSUPPORTED);
-done:
-    place_close(&p);
+    const rv_cfg cfg = {0};
+    const rv_cfg_export x = {.name = "x", .mode = RV_CDC};
+    CHECK_EQ(rv_refuse_unbuilt(&cfg, &x, NULL, &err), RV_E_CONFIG_UNSUPPORTED);
 }
 
 #ifdef RV_FAULTS
