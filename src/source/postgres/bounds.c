@@ -100,6 +100,16 @@ static bool is_indexed(const rv_relation *rel, const rv_expr *e)
            (rel->key.n_columns && strcmp(rel->key.columns[0], e->column) == 0);
 }
 
+/* A condition on another column may leave few rows: walking the index from its end would then be
+ * the longer way, and the planner may choose. */
+static bool only_about(const rv_expr *e, const rv_pred *preds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(preds[i].expr.column, e->column) != 0)
+            return false;
+    return true;
+}
+
 /* Types that have min() and max() of their own in every version. */
 static bool has_aggregate(uint32_t oid)
 {
@@ -183,7 +193,8 @@ rv_status rv_pgs_bounds(rv_source *s, const rv_relation *rel, rv_expr expr, cons
         memcpy(all, preds, n_preds * sizeof *all);
     all[n_preds] = (rv_pred){.expr = expr, .op = RV_NOT_NULL};
     rv_page_spec page = {.relation = rel, .preds = all, .n_preds = n_preds + 1};
-    if (!is_indexed(rel, &expr) && has_aggregate(oid)) {
+    bool from_index = is_indexed(rel, &expr) && only_about(&expr, preds, n_preds);
+    if (!from_index && has_aggregate(oid)) {
         RV_TRY(both_ends(s, &page, &expr, arena, ends, err));
     } else {
         RV_TRY(one_end(s, &page, &expr, false, arena, &ends[0], err));

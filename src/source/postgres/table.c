@@ -34,15 +34,15 @@ static rv_status fill_table(const PGresult *r, int row, rv_arena *arena, rv_pgs_
     return RV_OK;
 }
 
-static rv_status ask_table(rv_source *s, const char *where, rv_arena *arena, rv_pgs_table **out,
-                           size_t *out_n, rv_error *err)
+static rv_status ask_table(rv_source *s, const char *where, const char *what, rv_arena *arena,
+                           rv_pgs_table **out, size_t *out_n, rv_error *err)
 {
     PGresult *r = NULL;
     const char *sql = NULL;
     rv_pgs_table *list = NULL;
     rv_status st;
     RV_GO(rv_arena_printf(arena, &sql, err, SELECT_TABLE "%s", where));
-    RV_GO(rv_pgs_ask(s, sql, WHAT, &r, err));
+    RV_GO(rv_pgs_ask(s, sql, what, &r, err));
     size_t n = (size_t)PQntuples(r);
     RV_GO(rv_arena_array(arena, n + 1, sizeof *list, &list, err));
     for (size_t i = 0; i < n; i++)
@@ -61,7 +61,7 @@ rv_status rv_pgs_table_load(rv_source *s, uint32_t oid, rv_arena *arena, rv_pgs_
     rv_pgs_table *t = NULL;
     size_t n = 0;
     RV_TRY(rv_arena_printf(arena, &where, err, "c.oid = %u", oid));
-    RV_TRY(ask_table(s, where, arena, &t, &n, err));
+    RV_TRY(ask_table(s, where, WHAT, arena, &t, &n, err));
     *out = n ? t : NULL;
     return RV_OK;
 }
@@ -111,8 +111,9 @@ static rv_status candidates(rv_source *s, const wanted *w, rv_arena *arena, rv_p
                             size_t *out_n, rv_error *err)
 {
     rv_buf b = RV_BUF_INIT;
-    const char *where = NULL;
+    const char *where = NULL, *what = NULL;
     rv_status st;
+    RV_GO(rv_arena_printf(arena, &what, err, "resolving table '%s'", w->name));
     RV_GO(one_of("c.relname", w->name, w->name_folded, &b, err));
     RV_GO(rv_buf_add_c(&b, " AND c.relkind NOT IN ('i', 'I', 'c', 't') AND ", err));
     if (w->schema)
@@ -121,7 +122,7 @@ static rv_status candidates(rv_source *s, const wanted *w, rv_arena *arena, rv_p
         RV_GO(rv_buf_add_c(&b, "pg_catalog.pg_table_is_visible(c.oid)", err));
     RV_GO(rv_buf_add_c(&b, " ORDER BY n.nspname, c.relname", err));
     RV_GO(rv_pgs_keep(&b, arena, &where, err));
-    RV_GO(ask_table(s, where, arena, out, out_n, err));
+    RV_GO(ask_table(s, where, what, arena, out, out_n, err));
 done:
     rv_buf_free(&b);
     return st;
