@@ -34,16 +34,28 @@ static void store(rv_job *job, const char *name, int64_t delta)
         rv_job_warn(job, "counters", "what the run cost the source was not stored: %s", err.text);
 }
 
+/* A connection that was interrupted or lost answers nothing any more. */
+static rv_status read_after(rv_job *job, rv_counter **out, size_t *out_n, rv_error *err)
+{
+    rv_source *fresh = NULL;
+    if (job->source && job->sd->counters(job->source, &job->arena, out, out_n, err) == RV_OK)
+        return RV_OK;
+    rv_error_clear(err);
+    RV_TRY(rv_job_connect(job, &fresh, err));
+    rv_status st = job->sd->counters(fresh, &job->arena, out, out_n, err);
+    job->sd->close(fresh);
+    return st;
+}
+
 void rv_harm_end(rv_job *job)
 {
     rv_error err = {0};
     rv_counter *after = NULL;
     size_t n = 0, before = job->n_harm;
     job->n_harm = 0;
-    /* an interrupted connection answers nothing any more */
-    if (before == 0 || !job->source || rv_cancel_raised(job->env->cancel))
+    if (before == 0 || rv_cancel_raised(job->env->cancel))
         return;
-    if (job->sd->counters(job->source, &job->arena, &after, &n, &err) != RV_OK) {
+    if (read_after(job, &after, &n, &err) != RV_OK) {
         rv_job_warn(job, "counters", "the source's counters cannot be read: %s", err.text);
         return;
     }

@@ -14,6 +14,7 @@
 #define RV_TARGET "engine"
 #define MIB (1024u * 1024u)
 
+RV_PRINTF(5, 0)
 static void warn_and_note(rv_job *job, const char *event, const char *key, const char *value,
                           const char *fmt, va_list ap)
 {

@@ -128,7 +128,7 @@ static rv_status check_leave(rv_reader *r, rv_status st, rv_error *err)
     pthread_mutex_lock(&r->source_lock);
     atomic_store(&r->leave, false);
     st = rv_fail(err, RV_E_SOURCE_BLOCKING,
-                 "export '%s': another session waits for this read, which was given up\n%s",
+                 "export '%s': the read was given up because another session waits for it: %s",
                  r->job->x->name, r->waiter);
     pthread_mutex_unlock(&r->source_lock);
     rv_hint(err, "run it when nobody changes the table, or give it a usable key, so that it is "
