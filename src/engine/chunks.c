@@ -7,27 +7,33 @@
 #define RV_TARGET "engine"
 #define US_PER_DAY 86400000000LL
 
+/* Twice the largest 38 digits fit, which a signed one does not hold. */
+__extension__ typedef unsigned __int128 rv_width;
+
 typedef struct rv_task_list {
     rv_job *job;
     rv_task_row *rows;
     size_t n, cap;
 } rv_task_list;
 
-static rv_status too_many(const rv_job *job, rv_i128 n, rv_error *err)
+static rv_status too_many(const rv_job *job, rv_width n, rv_error *err)
 {
     char text[RV_DECIMAL_TEXT_SIZE];
-    (void)rv_decimal_text(rv_i256_from_i128(n), 0, text);
+    size_t at = sizeof text - 1;
+    text[at] = '\0';
+    for (; n > 0; n /= 10)
+        text[--at] = (char)('0' + (int)(n % 10));
     return rv_fail(err, RV_E_CONFIG_TOO_MANY_CHUNKS,
                    "export '%s': %s chunks exceed 100,000; use chunk_by_key, chunk_dense or a "
                    "larger chunk_size",
-                   job->x->name, text);
+                   job->x->name, text + at);
 }
 
 static rv_status add_task(rv_task_list *l, const char *lo, const char *hi, const char *kind,
                           rv_error *err)
 {
     if (l->n >= RV_CHUNKS_MAX && strcmp(kind, "null") != 0)
-        return too_many(l->job, (rv_i128)l->n + 1, err);
+        return too_many(l->job, (rv_width)l->n + 1, err);
     if (l->n == l->cap) {
         size_t cap = l->cap ? l->cap * 4 : 64;
         rv_task_row *grown;
@@ -66,7 +72,8 @@ static rv_status number_of(const rv_job *job, const rv_datum *d, rv_i128 *out, r
 /* ---- equal widths of an integer or a day count ---- */
 
 typedef struct rv_span {
-    rv_i128 min, max, width;
+    rv_i128 min, max;
+    rv_width width;
     const char *max_text; /* the exact maximum as stored */
     rv_status (*literal)(rv_job *job, rv_i128 at, const char **out, rv_error *err);
 } rv_span;
@@ -84,20 +91,25 @@ static rv_status day_literal(rv_job *job, rv_i128 at, const char **out, rv_error
     return rv_arena_cstr(&job->arena, d.text, out, err);
 }
 
+/* Values from min to max, both counted. */
+static rv_width span_of(const rv_span *s)
+{
+    return (rv_width)s->max - (rv_width)s->min + 1;
+}
+
 /* First `c < hi`, then `lo <= c < hi`, last `lo <= c <= max`: nothing is lost at either end and
  * nothing overflows at the type's limit. */
 static rv_status slice(rv_task_list *l, const rv_span *s, rv_error *err)
 {
-    rv_i128 span = s->max - s->min + 1;
-    rv_i128 count = (span + s->width - 1) / s->width;
+    rv_width count = (span_of(s) - 1) / s->width + 1;
     if (count > RV_CHUNKS_MAX)
         return too_many(l->job, count, err);
     const char *lo = NULL;
-    for (rv_i128 i = 0; i < count; i++) {
+    for (rv_width i = 0; i < count; i++) {
         if (i == count - 1)
             return add_task(l, lo, s->max_text, "last", err);
         const char *hi;
-        RV_TRY(s->literal(l->job, s->min + (i + 1) * s->width, &hi, err));
+        RV_TRY(s->literal(l->job, (rv_i128)((rv_width)s->min + (i + 1) * s->width), &hi, err));
         RV_TRY(add_task(l, lo, hi, "range", err));
         lo = hi;
     }
@@ -135,11 +147,10 @@ static rv_status by_width(rv_task_list *l, const rv_datum *min, const rv_datum *
         RV_TRY(number_of(job, min, &s.min, err));
         RV_TRY(number_of(job, max, &s.max, err));
     }
-    rv_i128 span = s.max - s.min + 1;
     if (x->chunk_count)
-        s.width = (span + (rv_i128)x->chunk_count - 1) / (rv_i128)x->chunk_count;
+        s.width = (span_of(&s) - 1) / x->chunk_count + 1;
     else
-        s.width = (rv_i128)(x->chunk_size_memory_mb ? size_from_memory(job) : x->chunk_size);
+        s.width = (rv_width)(x->chunk_size_memory_mb ? size_from_memory(job) : x->chunk_size);
     return slice(l, &s, err);
 }
 
@@ -150,7 +161,7 @@ static rv_status by_days(rv_task_list *l, const rv_datum *min, const rv_datum *m
     RV_TRY(job->sd->datum_day(job->rel, min, &first, err));
     RV_TRY(job->sd->datum_day(job->rel, max, &last, err));
     if ((last - first) / step >= RV_CHUNKS_MAX)
-        return too_many(job, (rv_i128)(last - first) / step + 1, err);
+        return too_many(job, (rv_width)((last - first) / step) + 1, err);
     const char *lo;
     RV_TRY(day_literal(job, first, &lo, err));
     for (int64_t day = first; day <= last; day += step) {
