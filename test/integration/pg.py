@@ -128,7 +128,7 @@ def config(place, source, exports, tuning=None, name="rivet.yaml", tls_block=Non
     for x in exports:
         x = {"format": "parquet", "destination": {"type": "local", "path": "./out"}, **x}
         doc["exports"].append({k: v for k, v in x.items() if v is not None})
-    return place.write(name, json.dumps(doc, indent=1))
+    return place.write(name, json.dumps(doc, indent=1, ensure_ascii=False))
 
 
 def simple(db, n=5000, gap=True):
