@@ -316,40 +316,57 @@ RV_TEST(columns_and_overrides)
     pgx_close(&f);
 }
 
+/* A role called like the database: it goes with it. */
+static bool add_reader(pgx *f)
+{
+    char sql[512];
+    (void)snprintf(sql, sizeof sql,
+                   "CREATE TABLE t(id integer PRIMARY KEY); INSERT INTO t VALUES (1), (2); "
+                   "CREATE TABLE closed(id integer PRIMARY KEY); CREATE ROLE %s LOGIN; "
+                   "GRANT SELECT ON t TO %s; ALTER TABLE t ENABLE ROW LEVEL SECURITY; "
+                   "CREATE POLICY p ON t USING (id = 1)",
+                   f->name, f->name);
+    f->cfg = (rv_cfg_source){.engine = RV_ENGINE_POSTGRES,
+                             .host = PQhost(f->admin),
+                             .port = (uint32_t)strtoul(PQport(f->admin), NULL, 10),
+                             .user = f->name,
+                             .database = f->name,
+                             .config_dir = "/tmp"};
+    return pgx_exec(f, sql);
+}
+
+static void drop_reader(pgx *f)
+{
+    char sql[256];
+    (void)snprintf(sql, sizeof sql, "DROP OWNED BY %s; DROP ROLE %s", f->name, f->name);
+    CHECK(pgx_exec(f, sql));
+}
+
 RV_TEST(row_security_and_rights)
 {
     pgx f;
     PGX_NEEDED();
-    REQUIRE(pgx_open(&f, "CREATE TABLE t(id integer PRIMARY KEY); INSERT INTO t VALUES (1), (2); "
-                         "CREATE TABLE closed(id integer PRIMARY KEY); "
-                         "DO $$ BEGIN CREATE ROLE rv_test_reader LOGIN; EXCEPTION WHEN "
-                         "duplicate_object THEN NULL; END $$; GRANT SELECT ON t TO rv_test_reader; "
-                         "ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING "
-                         "(id = 1)"));
-    f.cfg = (rv_cfg_source){.engine = RV_ENGINE_POSTGRES,
-                            .host = PQhost(f.admin),
-                            .port = (uint32_t)atoi(PQport(f.admin)),
-                            .user = "rv_test_reader",
-                            .database = f.name,
-                            .config_dir = "/tmp"};
+    REQUIRE(pgx_open(&f, "SELECT 1"));
+    REQUIRE(add_reader(&f));
     rv_source *reader = pgx_connect(&f);
     rv_read_spec spec = {.table = "t", .mode = RV_FULL};
     rv_relation *rel = NULL;
+    uint64_t n = 0;
     if (reader) {
         CHECK_EQ(rv_pgs_resolve(reader, &spec, &f.arena, &rel, &f.err), RV_E_SOURCE_PERMISSION);
         CHECK(strstr(f.err.hint, "allow_row_security") != NULL);
         spec.allow_row_security = true;
         rv_error_clear(&f.err);
         CHECK_EQ(rv_pgs_resolve(reader, &spec, &f.arena, &rel, &f.err), RV_OK);
-        uint64_t n = 0;
         CHECK_EQ(rv_pgs_count(reader, rel, NULL, 0, &n, &f.err), RV_OK);
         CHECK_EQ(n, 1);
         spec.table = "closed";
         CHECK_EQ(rv_pgs_resolve(reader, &spec, &f.arena, &rel, &f.err), RV_E_SOURCE_PERMISSION);
         CHECK(strstr(f.err.hint, "GRANT SELECT") != NULL);
     }
+    CHECK(reader != NULL);
     rv_pgs_close(reader);
-    CHECK(pgx_exec(&f, "DROP OWNED BY rv_test_reader"));
+    drop_reader(&f);
     pgx_close(&f);
 }
 
