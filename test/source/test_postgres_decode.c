@@ -367,6 +367,8 @@ RV_TEST(lists)
     memcpy(f.bytes + f.n, n.bytes, (size_t)n.n);
     f.n += n.n;
     check(f, "{12.5}");
+    f.bytes[f.n - n.n + 4] = (char)0xC0; /* NaN among the elements */
+    refused(f, RV_E_VALUE, NULL);
 }
 
 RV_TEST(overrides)
@@ -405,6 +407,13 @@ RV_TEST(overrides)
     refused(bits_of_double(3.5), RV_E_VALUE, NULL);
     REQUIRE(bind(701, -1, "decimal(10,2)"));
     check(bits_of_double(0.25), "0.25");
+    check(bits_of_double(0.1), "0.10");
+    refused(bits_of_double(0.125), RV_E_VALUE, NULL);
+    refused(bits_of_double(NAN), RV_E_VALUE, NULL);
+    REQUIRE(bind(700, -1, "decimal(10,2)"));
+    check(bits_of_float(-0.1F), "-0.10");
+    REQUIRE(bind(701, -1, "int8"));
+    check(bits_of_double(1e18), "1000000000000000000");
     REQUIRE(bind(790, -1, "decimal(10,4)"));
     check(be(1234, 8), "12.3400");
 }

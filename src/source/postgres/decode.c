@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "column/decimal.h"
+#include "column/render.h"
 #include "source/postgres/decode_internal.h"
 
 rv_status rv_pgs_malformed(const rv_pgs_column *c, int32_t n, rv_error *err)
@@ -199,11 +200,24 @@ static rv_status via_text(const rv_pgs_column *c, uint32_t col, rv_str text, rv_
     return rv_builder_text(b, col, without_zeros(c, text), err);
 }
 
+/* A float goes by its shortest digits: they are what was written, and either fit or abort. */
+static rv_status float_via_text(const rv_pgs_column *c, uint32_t col, const char *data, int32_t n,
+                                rv_builder *b, rv_error *err)
+{
+    char digits[RV_DOUBLE_TEXT_SIZE];
+    if (n != (c->oid == RV_PG_FLOAT4 ? 4 : 8))
+        return rv_pgs_malformed(c, n, err);
+    unsigned len = c->oid == RV_PG_FLOAT4 ? rv_float_text(float_at(data), digits)
+                                          : rv_double_text(double_at(data), digits);
+    return via_text(c, col, (rv_str){digits, len}, b, err);
+}
+
 static rv_status decode_via_text(const rv_pgs_column *c, uint32_t col, const char *data, int32_t n,
                                  rv_builder *b, rv_error *err)
 {
     rv_buf text = RV_BUF_INIT;
-    rv_status st;
+    if (c->oid == RV_PG_FLOAT4 || c->oid == RV_PG_FLOAT8)
+        return float_via_text(c, col, data, n, b, err);
     if (c->oid == RV_PG_MONEY) {
         char digits[RV_DECIMAL_TEXT_SIZE];
         if (n != 8)
@@ -212,7 +226,7 @@ static rv_status decode_via_text(const rv_pgs_column *c, uint32_t col, const cha
             rv_decimal_text(rv_i256_from_i64((int64_t)rv_be64(data)), (unsigned)c->scale, digits);
         return via_text(c, col, (rv_str){digits, len}, b, err);
     }
-    st = rv_pgs_wire_text(c->oid, data, n, &text, err);
+    rv_status st = rv_pgs_wire_text(c->oid, data, n, &text, err);
     if (st == RV_OK)
         st = via_text(c, col, rv_buf_str(&text), b, err);
     rv_buf_free(&text);

@@ -250,6 +250,7 @@ static rv_status stream_ended(rv_scan *scan, rv_error *err)
 {
     if (!scan->copy.ended)
         return broken_stream(scan, err);
+    scan->complete = true;
     scan->end.limited =
         (scan->page.limit && scan->end.rows >= scan->page.limit) || scan->more_windows;
     return RV_OK;
@@ -464,8 +465,7 @@ void rv_pgs_scan_end(const rv_scan *scan, rv_page_end *out)
     /* the texts live in the scan: scan_close frees them */
     rv_scan *self = (rv_scan *)(uintptr_t)scan;
     *out = scan->end;
-    bool at_end = scan->done && !scan->end.cut;
-    if (scan->end_of_window && at_end &&
+    if (scan->end_of_window && scan->complete &&
         (scan->end.rows == 0 || scan->rel->shape == RV_SHAPE_RANGES)) {
         out->last = scan->end_of_window;
         return;

@@ -92,8 +92,9 @@ struct rv_scan {
     bool cut_empty;       /* also before the first row */
     bool server_limit;    /* statement_timeout is the page's, not the user's */
     bool windowed;
-    bool patient; /* the smallest window: it is read to its end */
-    bool done;
+    bool patient;                  /* the smallest window: it is read to its end */
+    bool done;                     /* also by a failure */
+    bool complete;                 /* the server said all of the page */
     const rv_datum *end_of_window; /* where an empty page goes on; NULL: nowhere */
     bool more_windows;             /* the page's end is not the relation's */
 };
