@@ -1,14 +1,20 @@
 #include "engine/hashset.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 #define FIRST_CAPACITY 1024u
 
-/* The hashes are good already; the upper bits choose the slot. */
+/* The hashes are good already: their bits choose the slot. */
+static size_t home_of(const rv_hashset *s, uint64_t hash)
+{
+    return (size_t)(hash ^ (hash >> 32)) & (s->capacity - 1);
+}
+
 static size_t slot_of(const rv_hashset *s, uint64_t hash)
 {
-    size_t mask = s->capacity - 1;
-    size_t at = (size_t)(hash ^ (hash >> 32)) & mask;
+    size_t mask = s->capacity - 1, at = home_of(s, hash);
     while (s->slots[at] != 0 && s->slots[at] != hash)
         at = (at + 1) & mask;
     return at;
@@ -19,9 +25,11 @@ static rv_status grow(rv_hashset *s, rv_error *err)
     rv_hashset more = {.capacity = s->capacity ? s->capacity * 2 : FIRST_CAPACITY};
     if (s->used + 1 <= s->capacity / 4 * 3)
         return RV_OK;
-    more.slots = rv_calloc(more.capacity, sizeof *more.slots);
+    more.slots = rv_alloc(more.capacity * sizeof *more.slots);
     if (!more.slots)
         return rv_fail_memory(err);
+    /* written in order: looking before writing would fault every page twice, in random order */
+    memset(more.slots, 0, more.capacity * sizeof *more.slots);
     for (size_t i = 0; i < s->capacity; i++)
         if (s->slots[i] != 0)
             more.slots[slot_of(&more, s->slots[i])] = s->slots[i];
@@ -44,6 +52,12 @@ rv_status rv_hashset_add(rv_hashset *s, uint64_t hash, bool *out_new, rv_error *
     s->slots[at] = hash;
     s->used += *out_new;
     return RV_OK;
+}
+
+void rv_hashset_expect(const rv_hashset *s, uint64_t hash)
+{
+    if (s->capacity)
+        __builtin_prefetch(&s->slots[home_of(s, hash)], 1);
 }
 
 bool rv_hashset_has(const rv_hashset *s, uint64_t hash)

@@ -17,6 +17,8 @@ typedef struct rv_hashset {
 
 /* *out_new: it was not in the set. RV_E_MEMORY: the set is as it was. */
 rv_status rv_hashset_add(rv_hashset *s, uint64_t hash, bool *out_new, rv_error *err) RV_MUST_USE;
+/* Fetches the memory that adding this hash will look at: ask for some dozens, then add them. */
+void rv_hashset_expect(const rv_hashset *s, uint64_t hash);
 bool rv_hashset_has(const rv_hashset *s, uint64_t hash);
 uint64_t rv_hashset_size(const rv_hashset *s);
 void rv_hashset_free(rv_hashset *s); /* empty and usable again */

@@ -10,6 +10,7 @@
 
 #define RV_TARGET "engine"
 #define RULE_TEXT_SIZE 400
+#define MEET_BLOCK 64u /* hashes whose memory is fetched at once */
 
 typedef struct rv_unique {
     const char *name;
@@ -232,6 +233,20 @@ static rv_status meet(rv_distinct *d, uint64_t hash, uint64_t max, rv_error *err
     return RV_OK;
 }
 
+/* The sets are far larger than any cache: one miss after the other would cost most of the time. */
+static rv_status meet_many(rv_distinct *d, const uint64_t *hashes, uint32_t n, uint64_t max,
+                           rv_error *err)
+{
+    for (uint32_t from = 0; from < n && !d->off; from += MEET_BLOCK) {
+        uint32_t to = n - from < MEET_BLOCK ? n : from + MEET_BLOCK;
+        for (uint32_t k = from; k < to; k++)
+            rv_hashset_expect(&d->set, hashes[k]);
+        for (uint32_t k = from; k < to; k++)
+            RV_TRY(meet(d, hashes[k], max, err));
+    }
+    return RV_OK;
+}
+
 static void warn_capped(rv_quality *q, const rv_unique *u)
 {
     char text[120];
@@ -245,12 +260,20 @@ static void warn_capped(rv_quality *q, const rv_unique *u)
 static rv_status merge_column(rv_quality *q, rv_unique *u, const rv_distinct *from, rv_error *err)
 {
     bool was_off = u->met.off;
+    uint64_t some[MEET_BLOCK], max = q->rules->unique_max_entries;
+    uint32_t n = 0;
     u->met.repeated += from->repeated;
     if (from->set.has_zero)
-        RV_TRY(meet(&u->met, 0, q->rules->unique_max_entries, err));
-    for (size_t i = 0; i < from->set.capacity; i++)
+        some[n++] = 0;
+    for (size_t i = 0; i < from->set.capacity; i++) {
+        if (n == MEET_BLOCK) {
+            RV_TRY(meet_many(&u->met, some, n, max, err));
+            n = 0;
+        }
         if (from->set.slots[i] != 0)
-            RV_TRY(meet(&u->met, from->set.slots[i], q->rules->unique_max_entries, err));
+            some[n++] = from->set.slots[i];
+    }
+    RV_TRY(meet_many(&u->met, some, n, max, err));
     if (from->off && !u->met.off) {
         u->met.off = true;
         rv_hashset_free(&u->met.set);
@@ -305,19 +328,27 @@ static rv_status list_cell(rv_quality_unit *u, const rv_col *col, uint32_t k, ui
     return RV_OK;
 }
 
+static rv_status hash_cell(rv_quality_unit *u, const rv_unique *rule, const rv_col *col, uint32_t k,
+                           uint32_t *io_elements, uint64_t *out, rv_error *err)
+{
+    rv_cell cell;
+    if (col->type.kind == RV_LIST)
+        RV_TRY(list_cell(u, col, k, io_elements, &cell, err));
+    else
+        cell = rv_cell_of(col, k);
+    return rv_canonical_hash(col->type, &cell, rule->seed, &u->scratch, out, err);
+}
+
 static rv_status add_column(rv_quality_unit *u, const rv_unique *rule, rv_distinct *into,
                             const rv_col *col, rv_error *err)
 {
-    uint32_t elements = 0;
-    for (uint32_t k = 0; k < col->rows - col->nulls && !into->off; k++) {
-        rv_cell cell;
-        uint64_t hash;
-        if (col->type.kind == RV_LIST)
-            RV_TRY(list_cell(u, col, k, &elements, &cell, err));
-        else
-            cell = rv_cell_of(col, k);
-        RV_TRY(rv_canonical_hash(col->type, &cell, rule->seed, &u->scratch, &hash, err));
-        RV_TRY(meet(into, hash, u->quality->rules->unique_max_entries, err));
+    uint64_t some[MEET_BLOCK];
+    uint32_t n = col->rows - col->nulls, elements = 0;
+    for (uint32_t from = 0; from < n && !into->off; from += MEET_BLOCK) {
+        uint32_t m = n - from < MEET_BLOCK ? n - from : MEET_BLOCK;
+        for (uint32_t k = 0; k < m; k++)
+            RV_TRY(hash_cell(u, rule, col, from + k, &elements, &some[k], err));
+        RV_TRY(meet_many(into, some, m, u->quality->rules->unique_max_entries, err));
     }
     return RV_OK;
 }
