@@ -246,6 +246,7 @@ rv_status rv_job_back_off(rv_job *job, unsigned attempt, rv_error *err)
     pthread_mutex_unlock(&job->lock);
     if (!rv_cancel_sleep_us(job->env->cancel, wait_us))
         return rv_cancel_check(job->env->cancel, err);
+    rv_error_clear(err); /* what is tried again has not failed */
     return RV_OK;
 }
 

@@ -503,6 +503,7 @@ static rv_status make_way(rv_reader *r, const rv_segment *seg, unsigned *io_atte
         rv_error why = {0};
         if (reconnect(r, &why) == RV_OK) {
             rv_job_warn(r->job, "blocking", "%s; reading goes on in a new statement", cause);
+            rv_error_clear(err);
             return RV_OK;
         }
     }

@@ -148,10 +148,16 @@ RV_TEST(a_cursor_that_fails_starts_again)
     fake.steps[0] = (fake_step){
         .kind = FAKE_FAIL, .rows = 4321, .code = RV_E_SOURCE_CONNECT, .retry = RV_RETRY_N};
     fake.n_steps = 1;
-    fake_result r = fake_run(FAST, "");
+    place p;
+    REQUIRE(place_open(&p));
+    fake_result r = fake_run_at(&p, FAST, "");
     check_whole(&r, 10000);
     CHECK(strstr(r.journal, "\"warning\"") != NULL);
+    char *message = fake_state(&p, "SELECT coalesce(error_message, 'none') FROM export_metrics");
+    CHECK_STR(message, "none");
+    rv_free(message);
     rv_free(r.journal);
+    place_close(&p);
 }
 
 RV_TEST(every_connection_meets_the_same_server)
