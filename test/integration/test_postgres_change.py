@@ -212,11 +212,11 @@ def killed_at_random(place, export, incremental, seed, kills):
     rnd = random.Random(seed)
     with pg.database() as db:
         pg.simple(db, 12000)
-        pg.config(place, db, [export], tuning={**QUICK, "batch_size": 400, "throttle_ms": 10})
+        pg.config(place, db, [export], tuning={**QUICK, "batch_size": 400, "throttle_ms": 40})
         last, landed = 12000, 0
         for _ in range(kills):
             p = place.start("run", "-c", "rivet.yaml")
-            time.sleep(rnd.uniform(0.05, 1.2))
+            time.sleep(rnd.uniform(0.03, 0.5))
             landed += p.poll() is None
             p.send_signal(signal.SIGKILL)
             p.communicate()
@@ -247,10 +247,10 @@ def test_killed_full_with_state_in_postgres(place):
     with pg.database() as db:
         pg.simple(db, 8000)
         env = {"RIVET_STATE_URL": db.url()}
-        pg.config(place, db, [CHUNKS], tuning={**QUICK, "batch_size": 400, "throttle_ms": 10})
+        pg.config(place, db, [CHUNKS], tuning={**QUICK, "batch_size": 400, "throttle_ms": 40})
         for _ in range(4):
             p = place.start("run", "-c", "rivet.yaml", env=env)
-            time.sleep(rnd.uniform(0.1, 1.0))
+            time.sleep(rnd.uniform(0.1, 0.6))
             p.send_signal(signal.SIGKILL)
             p.communicate()
         time.sleep(1.1)
