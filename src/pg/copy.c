@@ -22,10 +22,12 @@ static rv_status more(rv_pg *c, int64_t until_us, bool *out_late, const char *wh
     rv_pg_wake wake = rv_pg_wait(c, POLLIN, until_us);
     if (wake == RV_PG_STOPPED)
         return rv_pg_fail_stopped(c, what, err);
+    if (wake == RV_PG_SILENT)
+        return rv_pg_fail_silent(c, what, err);
     *out_late = wake == RV_PG_PAST_DEADLINE;
     if (*out_late)
         return RV_OK;
-    return PQconsumeInput(c->conn) ? RV_OK : rv_pg_fail(c, NULL, what, err);
+    return rv_pg_consume(c) ? RV_OK : rv_pg_fail(c, NULL, what, err);
 }
 
 rv_status rv_pg_copy_send(rv_pg *c, const char *sql, const char *what, rv_error *err)

@@ -104,13 +104,16 @@ static rv_status start(rv_pg *c, const rv_pg_opts *opts, const attempt *a, rv_er
     char name[APPLICATION_BYTES + 1];
     rv_str app = rv_str_c(opts->application_name ? opts->application_name : "rivet");
     snprintf(name, sizeof name, "%.*s", (int)rv_utf8_cut(app, APPLICATION_BYTES), app.ptr);
-    const size_t room = opts->n_params + RV_PG_HOST_PARAMS + 5;
+    const size_t room = opts->n_params + RV_PG_HOST_PARAMS + 8;
     lists l = {.keys = rv_calloc(room, 2 * sizeof *l.keys)};
     if (!l.keys)
         return rv_fail_memory(err);
     l.values = l.keys + room;
-    /* a silent server would be waited for until the kernel's two hours are over */
+    /* a host that is gone would be waited for until the kernel's two hours are over */
     put(&l, "keepalives_idle", "60");
+    put(&l, "keepalives_interval", "10");
+    put(&l, "keepalives_count", "6");
+    put(&l, "tcp_user_timeout", "120000");
     for (size_t i = 0; i < opts->n_params; i++)
         put(&l, opts->params[i].key, opts->params[i].value);
     for (size_t i = 0; i < RV_PG_HOST_PARAMS; i++)
@@ -170,6 +173,7 @@ static rv_status drive(rv_pg *c, const rv_pg_opts *opts, bool *out_late, rv_erro
         case RV_PG_READY:
             break;
         case RV_PG_PAST_DEADLINE:
+        case RV_PG_SILENT: /* counted from the first statement on */
             *out_late = true;
             return fail_timeout(c, opts, err);
         case RV_PG_STOPPED:

@@ -24,6 +24,7 @@ struct rv_pg {
     bool cancel_sent;       /* during the running statement: its answer needs a barrier */
     bool timed_out;         /* our own deadline sent that cancel */
     int64_t started_us;     /* of the running statement, monotonic */
+    int64_t heard_us;       /* last byte of its answer, else its start; 0: none ran yet */
     int64_t deadline_us;    /* of the running statement; 0 none */
     int64_t limit_us;       /* statement_timeout that the server was told; 0 none */
     char *row;              /* libpq's, the last COPY message handed out */
@@ -34,10 +35,20 @@ struct rv_pg {
     char host_port[300];
 };
 
-typedef enum rv_pg_wake { RV_PG_READY, RV_PG_PAST_DEADLINE, RV_PG_STOPPED } rv_pg_wake;
+typedef enum rv_pg_wake {
+    RV_PG_READY,
+    RV_PG_PAST_DEADLINE,
+    RV_PG_SILENT, /* the server must have spoken or ended the statement by now */
+    RV_PG_STOPPED
+} rv_pg_wake;
 
 /* poll() on the connection's socket (`events`) and on both ways to stop. */
 rv_pg_wake rv_pg_wait(const rv_pg *c, short events, int64_t deadline_us);
+
+/* PQconsumeInput, remembering when something came. False: the connection failed. */
+bool rv_pg_consume(rv_pg *c);
+/* Gives up a line on which nothing comes any more: class N. */
+rv_status rv_pg_fail_silent(rv_pg *c, const char *what, rv_error *err);
 
 /* Before a statement is sent: usable, not interrupted; starts its clock. */
 rv_status rv_pg_begin(rv_pg *c, int64_t deadline_us, const char *what, rv_error *err) RV_MUST_USE;

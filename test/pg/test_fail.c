@@ -373,8 +373,39 @@ RV_TEST(interrupts)
     }
 }
 
+/* A line on which nothing comes any more is given up soon after the server's own limit, in
+ * whichever wait. */
+RV_TEST(a_line_that_goes_silent)
+{
+    for (int copy = 0; copy < 2; copy++) {
+        rv_env env = {0};
+        rv_error err = {0};
+        fake f = {.hang = true};
+        rv_pg *c = NULL;
+        const char *row = NULL;
+        size_t n = 0;
+        fake_welcome(&f.greeting);
+        REQUIRE(fake_start(&f));
+        REQUIRE(fake_open(&env, &f, &c, &err) == RV_OK);
+        rv_pg_set_limit(c, 100);
+        int64_t start = rv_clock_mono_us();
+        if (copy) {
+            CHECK_EQ(rv_pg_copy_send(c, "COPY t TO STDOUT", "reading", &err), RV_OK);
+            CHECK_EQ(rv_pg_copy_next(c, &row, &n, &err), RV_E_SOURCE_CONNECT);
+        } else {
+            CHECK_EQ(rv_pg_query(c, "SELECT 1", 0, "asking", NULL, &err), RV_E_SOURCE_CONNECT);
+        }
+        CHECK_EQ(err.retry, RV_RETRY_N);
+        CHECK(strstr(err.text, "nothing came") != NULL);
+        CHECK(rv_clock_mono_us() - start < 8000000);
+        CHECK(rv_pg_broken(c));
+        rv_pg_close(c);
+        fake_stop(&f);
+    }
+}
+
 RV_TEST_MAIN(RV_CASE(classes), RV_CASE(refused_connections), RV_CASE(statements),
              RV_CASE(a_limit_in_any_language), RV_CASE(lost_connections), RV_CASE(last_words),
              RV_CASE(lost_inside_copy), RV_CASE(last_words_inside_copy), RV_CASE(a_mute_server),
              RV_CASE(a_silent_start), RV_CASE(the_next_host_after_a_silent_one),
-             RV_CASE(texts_are_masked), RV_CASE(interrupts))
+             RV_CASE(texts_are_masked), RV_CASE(interrupts), RV_CASE(a_line_that_goes_silent))

@@ -23,11 +23,12 @@ rv_status rv_pgs_opening(const rv_source *s, bool allow_row_security, int64_t st
     rv_pg_set_limit(s->pg, limit);
     RV_TRY(rv_buf_add_c(out, s->comment, err));
     RV_TRY(rv_buf_add_c(out, s->settings, err));
-    if (!allow_row_security)
-        RV_TRY(rv_buf_add_c(out, "SET LOCAL row_security=off; ", err));
+    /* said either way: inside a snapshot the statement before may have said otherwise */
     return rv_buf_printf(out, err,
-                         "SET LOCAL statement_timeout=%lld; SET LOCAL lock_timeout=%lld; ",
-                         (long long)limit, (long long)s->lock_ms);
+                         "SET LOCAL row_security=%s; SET LOCAL statement_timeout=%lld; "
+                         "SET LOCAL lock_timeout=%lld; ",
+                         allow_row_security ? "on" : "off", (long long)limit,
+                         (long long)s->lock_ms);
 }
 
 rv_status rv_pgs_ask(rv_source *s, const char *sql, const char *what, PGresult **out, rv_error *err)
