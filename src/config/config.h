@@ -151,6 +151,12 @@ typedef struct rv_cfg_dest {
     rv_pos pos;
 } rv_cfg_dest;
 
+/* A block as written, as JSON: interpolated, secrets ***, secret-looking variables by name. */
+typedef struct rv_cfg_sealed {
+    const char *json;    /* object; NULL: not written, or not asked for */
+    const char *removed; /* JSON array of what became ***: ["source.url"] */
+} rv_cfg_sealed;
+
 typedef struct rv_cfg_export {
     const char *name;
     rv_pos pos;
@@ -209,6 +215,7 @@ typedef struct rv_cfg_export {
     bool reconcile_required, parallel_safe;
     uint64_t wave; /* 0 = not written */
     rv_target target;
+    rv_cfg_sealed sealed; /* with rv_cfg_opts.seal, of the exports used */
 } rv_cfg_export;
 
 typedef struct rv_cfg_slack {
@@ -226,6 +233,7 @@ typedef struct rv_cfg {
     size_t n_exports;
     bool parallel_exports, parallel_export_processes;
     rv_cfg_slack slack;
+    rv_cfg_sealed sealed_source, sealed_notifications; /* with rv_cfg_opts.seal */
 } rv_cfg;
 
 typedef struct rv_param {
@@ -243,6 +251,7 @@ typedef struct rv_cfg_opts {
     bool need_source;
     bool need_queries; /* query_file contents are read */
     bool need_notifications;
+    bool seal; /* fill the `sealed` members (plan) */
 } rv_cfg_opts;
 
 typedef struct rv_diag {
@@ -264,6 +273,18 @@ typedef struct rv_diags {
  * values of secret-looking variables are added to env->secrets. */
 rv_status rv_cfg_load(const rv_env *env, const char *path, const rv_cfg_opts *opts, rv_arena *arena,
                       rv_cfg **out, rv_diags *diags, rv_error *err) RV_MUST_USE;
+
+/* Sealed blocks read back: what they meant when the file was sealed, variables by name from the
+ * environment of now. Texts are JSON objects from anywhere: mistakes are RV_E_CONFIG_*. */
+typedef struct rv_cfg_parts {
+    const char *path, *dir; /* of the file that was sealed; dir absolute */
+    const char *project;
+    const char *source, *notifications; /* NULL: none */
+    const char *const *exports;
+    size_t n_exports;
+} rv_cfg_parts;
+rv_status rv_cfg_load_sealed(const rv_env *env, const rv_cfg_parts *parts, rv_arena *arena,
+                             rv_cfg **out, rv_diags *diags, rv_error *err) RV_MUST_USE;
 
 /* "rivet.yaml:14:7: unknown key ..." as one error. */
 rv_status rv_diag_error(const char *path, const rv_diag *diag, rv_error *err);

@@ -75,6 +75,10 @@ rv_status rv_load_note(rv_load *ld, rv_status code, rv_pos pos, const char *fmt,
 /* Records it and returns its code: the stage stops. */
 rv_status rv_load_bad(rv_load *ld, rv_status code, rv_pos pos, const char *fmt, ...) RV_MUST_USE
     RV_PRINTF(4, 5);
+/* Stages 4 to 6. */
+rv_status rv_load_rules(rv_load *ld) RV_MUST_USE;
+/* The outcome: *out, or err and the notes of the lowest stage. */
+rv_status rv_load_finish(rv_load *ld, rv_status st, rv_cfg **out, rv_diags *diags) RV_MUST_USE;
 /* "FILE:LINE:COL: text"; line 0: the text alone. */
 rv_status rv_load_warn(rv_load *ld, rv_pos pos, const char *fmt, ...) RV_MUST_USE RV_PRINTF(3, 4);
 
@@ -114,11 +118,17 @@ bool rv_interp_has(rv_str text); /* a ${NAME} or $${NAME} */
 /* need: a variable without a value is V30 (stage 3); else *out_unresolved. */
 rv_status rv_interp(rv_load *ld, rv_str text, rv_pos pos, bool need, rv_str *out,
                     bool *out_unresolved) RV_MUST_USE;
-/* As rv_interp of a resolvable text, but secret-looking environment values stay ${NAME} and
- * escapes stay escapes; NULL when nothing stays. */
-rv_status rv_interp_sealed(rv_load *ld, rv_str text, const char **out) RV_MUST_USE;
+/* As rv_interp of a resolvable text, but secret-looking environment values (all of them with
+ * `whole_env`) stay ${NAME} and escapes stay escapes; NULL when nothing stays. */
+rv_status rv_interp_sealed(rv_load *ld, rv_str text, bool whole_env, const char **out) RV_MUST_USE;
+/* Appends a final text so that reading it leaves it alone: $${NAME} for ${NAME}. */
+rv_status rv_interp_escape(rv_str text, rv_buf *out, rv_error *err) RV_MUST_USE;
 /* Marks the params that the text mentions. */
 void rv_interp_mark(rv_load *ld, rv_str text);
+
+/* --- seal.c ------------------------------------------------------------------------------- */
+/* Fills the `sealed` members of the source, the notifications and the selected exports. */
+rv_status rv_seal(rv_load *ld) RV_MUST_USE;
 
 /* --- rules -------------------------------------------------------------------------------- */
 rv_status rv_rules_root(rv_load *ld) RV_MUST_USE;             /* project, notifications, load */

@@ -49,13 +49,24 @@ static bool looks_secret(rv_str name)
 
 /* One pass over a text. A `$${NAME}` is the literal ${NAME}. */
 typedef struct pass {
-    bool sealed; /* keep secret-looking environment values and escapes */
-    bool kept;   /* something was kept */
+    bool sealed;    /* keep secret-looking environment values and escapes */
+    bool whole_env; /* sealed: keep every environment value */
+    bool kept;      /* something was kept */
     bool need;
     bool missing;
     rv_pos pos;
     rv_buf out;
 } pass;
+
+rv_status rv_interp_escape(rv_str text, rv_buf *out, rv_error *err)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (rv_placeholder_len((rv_str){text.ptr + i, text.len - i}) > 0)
+            RV_TRY(rv_buf_add_byte(out, '$', err));
+        RV_TRY(rv_buf_add_byte(out, (uint8_t)text.ptr[i], err));
+    }
+    return RV_OK;
+}
 
 static rv_status one(rv_load *ld, pass *p, rv_str placeholder)
 {
@@ -71,14 +82,17 @@ static rv_status one(rv_load *ld, pass *p, rv_str placeholder)
                                 RV_STR_ARG(name), RV_STR_ARG(name));
         return rv_buf_add_str(&p->out, placeholder, ld->err);
     }
-    if (env && looks_secret(name)) {
-        if (p->sealed) {
-            p->kept = true;
-            return rv_buf_add_str(&p->out, placeholder, ld->err);
-        }
-        if (ld->env->secrets)
-            RV_TRY(rv_secrets_add(ld->env->secrets, rv_str_c(value), ld->err));
+    bool secret = env && looks_secret(name);
+    if (p->sealed && (secret || (env && p->whole_env))) {
+        p->kept = true;
+        return rv_buf_add_str(&p->out, placeholder, ld->err);
     }
+    if (p->sealed) { /* a value that looks like a placeholder is none when it is read again */
+        p->kept = p->kept || rv_interp_has(rv_str_c(value));
+        return rv_interp_escape(rv_str_c(value), &p->out, ld->err);
+    }
+    if (secret && ld->env->secrets)
+        RV_TRY(rv_secrets_add(ld->env->secrets, rv_str_c(value), ld->err));
     return rv_buf_add_c(&p->out, value, ld->err);
 }
 
@@ -127,9 +141,9 @@ done:
     return st;
 }
 
-rv_status rv_interp_sealed(rv_load *ld, rv_str text, const char **out)
+rv_status rv_interp_sealed(rv_load *ld, rv_str text, bool whole_env, const char **out)
 {
-    pass p = {.sealed = true, .out = RV_BUF_INIT};
+    pass p = {.sealed = true, .whole_env = whole_env, .out = RV_BUF_INIT};
     rv_status st = RV_OK;
     const char *sealed = NULL;
     RV_GO(run(ld, &p, text));

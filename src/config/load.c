@@ -146,7 +146,7 @@ static rv_status find_dir(rv_load *ld)
     return rv_arena_cstr(ld->arena, rv_str_c(ld->path), &ld->cfg->path, ld->err);
 }
 
-static rv_status check_rules(rv_load *ld)
+rv_status rv_load_rules(rv_load *ld)
 {
     ld->stage = 4;
     RV_TRY(rv_rules_root(ld));
@@ -233,11 +233,13 @@ static rv_status load_text(rv_load *ld, rv_str text)
     RV_TRY(rv_shape_root(ld, root, start));
     if (ld->notes.len > 0)
         return ((const rv_note *)(const void *)ld->notes.ptr)->diag.code;
-    RV_TRY(check_rules(ld));
+    RV_TRY(rv_load_rules(ld));
+    if (ld->opts->seal)
+        RV_TRY(rv_seal(ld));
     return warn_unused_params(ld);
 }
 
-static rv_status finish(rv_load *ld, rv_status st, rv_cfg **out, rv_diags *diags)
+rv_status rv_load_finish(rv_load *ld, rv_status st, rv_cfg **out, rv_diags *diags)
 {
     RV_TRY(st == RV_E_MEMORY ? st : fill_warnings(ld, diags));
     if (st == RV_OK) {
@@ -265,7 +267,7 @@ rv_status rv_cfg_load(const rv_env *env, const char *path, const rv_cfg_opts *op
     st = read_text(&ld, &text);
     if (st == RV_OK)
         st = load_text(&ld, rv_buf_str(&text));
-    st = finish(&ld, st, out, diags);
+    st = rv_load_finish(&ld, st, out, diags);
 done:
     rv_buf_free(&text);
     rv_buf_free(&ld.notes);

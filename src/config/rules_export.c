@@ -148,7 +148,7 @@ static rv_status take_query(rv_load *ld, const rv_val *v, rv_str raw, bool need,
                            "is empty",
                            x->name);
     RV_TRY(rv_arena_cstr(ld->arena, text, &x->query, ld->err));
-    return unresolved ? RV_OK : rv_interp_sealed(ld, strip_query(raw), &x->query_sealed);
+    return unresolved ? RV_OK : rv_interp_sealed(ld, strip_query(raw), false, &x->query_sealed);
 }
 
 static rv_status use_query_file(rv_load *ld, const rv_val *v, bool selected, rv_cfg_export *x)

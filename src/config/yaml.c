@@ -386,6 +386,7 @@ static rv_status read_map(reader *r, const yaml_event_t *ev, unsigned depth, con
     node->flow = ev->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
     RV_GO(read_pairs(r, node, depth, &pairs, &merges, &end));
     RV_GO(merge_all(r, &merges, &pairs));
+    node->merged = merges.len > 0;
     node->n = pairs.len / sizeof(rv_pair);
     RV_GO(rv_arena_array(r->arena, node->n + 1, sizeof(rv_pair), &node->pairs, r->err));
     if (pairs.len > 0)

@@ -19,8 +19,9 @@ typedef struct rv_pair {
 
 struct rv_node {
     rv_node_kind kind;
-    bool plain; /* scalar without quotes or tag: typed by its text */
-    bool flow;  /* list or mapping in [] or {} */
+    bool plain;  /* scalar without quotes or tag: typed by its text */
+    bool flow;   /* list or mapping in [] or {} */
+    bool merged; /* mapping: some of its pairs came by `<<` */
     rv_pos pos;
     rv_str source; /* flow mapping: its text as written */
     rv_str text;   /* scalar, placeholders restored; NUL-terminated beyond len */

@@ -69,7 +69,8 @@ static inline void cfgtest_load_file(cfgtest *t, const char *path)
                         .all_exports = !t->some && !t->quiet,
                         .need_source = !t->quiet,
                         .need_queries = !t->quiet,
-                        .need_notifications = !t->quiet};
+                        .need_notifications = !t->quiet,
+                        .seal = true};
     rv_arena_free(&t->arena);
     t->arena = RV_ARENA_INIT;
     t->cfg = NULL;

@@ -12,8 +12,10 @@
 #include <dirent.h>
 
 #include "base/file.h"
+#include "config/annotate.h"
 
 #define LINES_MAX 32
+static size_t n_annotated;
 typedef struct one_case {
     char name[128];
     cfgtest t;
@@ -85,6 +87,106 @@ static bool matches(const one_case *c)
            want_ok == (c->t.st == RV_OK);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return (!a || !b) ? a == b : strcmp(a, b) == 0;
+}
+
+static bool same_export(const rv_cfg_export *a, const rv_cfg_export *b)
+{
+    return same_text(a->sealed.json, b->sealed.json) && same_text(a->name, b->name) &&
+           same_text(a->table, b->table) && a->mode == b->mode &&
+           same_text(a->compression, b->compression) &&
+           a->compression_level == b->compression_level && a->dest.kind == b->dest.kind &&
+           same_text(a->dest.path, b->dest.path) && same_text(a->dest.bucket, b->dest.bucket) &&
+           a->max_file_bytes == b->max_file_bytes && a->settle_after_s == b->settle_after_s &&
+           a->chunk_size == b->chunk_size && a->chunk_count == b->chunk_count &&
+           a->chunk_max_attempts == b->chunk_max_attempts && a->parallel == b->parallel &&
+           a->row_hash == b->row_hash && a->n_columns == b->n_columns &&
+           a->quality.n_unique_columns == b->quality.n_unique_columns &&
+           a->zero_date_fail == b->zero_date_fail && a->n_tables == b->n_tables &&
+           memcmp(&a->tuning, &b->tuning, sizeof a->tuning) == 0 &&
+           (!same_text(a->sealed.removed, "[]") || same_text(a->query, b->query));
+}
+
+/* What was sealed means the same when it is read again, and seals to the same. */
+static void check_sealed(const one_case *c)
+{
+    const char *exports[LINES_MAX];
+    rv_arena arena = RV_ARENA_INIT;
+    rv_diags diags;
+    rv_error err = {0};
+    rv_cfg *again = NULL;
+    const rv_cfg *cfg = c->t.cfg;
+    rv_env env = {
+        .secrets = c->t.secrets, .getenv = cfgtest_env, .getenv_ctx = (void *)(uintptr_t)&c->t};
+    rv_cfg_parts parts = {.path = cfg->path,
+                          .dir = cfg->dir,
+                          .project = cfg->project,
+                          .source = cfg->sealed_source.json,
+                          .notifications = cfg->sealed_notifications.json,
+                          .exports = exports};
+    for (size_t i = 0; i < cfg->n_exports && i < LINES_MAX; i++)
+        if (cfg->exports[i].sealed.json)
+            exports[parts.n_exports++] = cfg->exports[i].sealed.json;
+    if (parts.n_exports < cfg->n_exports || c->t.quiet || c->t.some)
+        return; /* what one export says may be about the others */
+    bool removed = !same_text(cfg->sealed_source.removed, "[]");
+    rv_status st = rv_cfg_load_sealed(&env, &parts, &arena, &again, &diags, &err);
+    if (st != RV_OK && !removed)
+        printf("case '%s': %s\n%s\n", c->name, err.text, exports[0]);
+    CHECK(st == RV_OK || removed);
+    for (size_t i = 0; st == RV_OK && i < cfg->n_exports; i++) {
+        bool same = same_export(&cfg->exports[i], &again->exports[i]);
+        if (!same)
+            printf("case '%s': %s\n%s\n", c->name, exports[i], again->exports[i].sealed.json);
+        CHECK(same);
+    }
+    CHECK(st != RV_OK || same_text(cfg->sealed_source.json, again->sealed_source.json));
+    CHECK(st != RV_OK || same_text(cfg->project, again->project));
+    rv_arena_free(&arena);
+}
+
+/* With waves written in it the file loads as before; or nothing is written at all. */
+static void check_annotated(one_case *c)
+{
+    rv_annotation items[LINES_MAX];
+    rv_arena arena = RV_ARENA_INIT;
+    rv_buf out = RV_BUF_INIT;
+    rv_error err = {0};
+    const char *refusal = NULL;
+    bool changed = false;
+    char *was[LINES_MAX];
+    size_t n = c->t.cfg->n_exports, warnings = c->t.diags.n_warnings;
+    if (n > LINES_MAX)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        items[i] = (rv_annotation){i, "x", i + 2, i % 2 == 0};
+        was[i] = c->t.cfg->exports[i].sealed.json ? strdup(c->t.cfg->exports[i].sealed.json) : NULL;
+    }
+    CHECK_EQ(
+        rv_annotate_text(rv_str_c(c->yaml), items, n, true, &arena, &out, &changed, &refusal, &err),
+        RV_OK);
+    CHECK(changed || refusal);
+    CHECK(changed == (out.len > 0));
+    if (changed) {
+        cfgtest_load_bytes(&c->t, (const char *)out.ptr, out.len);
+        CHECK_EQ(c->t.st, RV_OK);
+        CHECK_EQ(c->t.diags.n_warnings, warnings);
+        for (size_t i = 0; c->t.st == RV_OK && i < n; i++) {
+            CHECK_EQ(c->t.cfg->exports[i].wave, i + 2);
+            CHECK_EQ(c->t.cfg->exports[i].parallel_safe, i % 2 == 0);
+            /* the two keys aside, nothing else is there or gone */
+            CHECK(!was[i] || strlen(c->t.cfg->exports[i].sealed.json) > strlen(was[i]));
+        }
+        n_annotated++;
+    }
+    for (size_t i = 0; i < n; i++)
+        free(was[i]);
+    rv_buf_free(&out);
+    rv_arena_free(&arena);
+}
+
 static void run_case(one_case *c)
 {
     cfgtest_load(&c->t, c->yaml);
@@ -92,6 +194,10 @@ static void run_case(one_case *c)
     if (!ok)
         show(c);
     CHECK(ok);
+    if (c->t.st != RV_OK)
+        return;
+    check_sealed(c);
+    check_annotated(c);
 }
 
 static void add_file(char *spec)
@@ -195,7 +301,8 @@ RV_TEST(all_cases)
         n += run_file(path);
     }
     (void)closedir(d);
-    printf("%u cases\n", n);
+    printf("%u cases, %zu annotated\n", n, n_annotated);
+    CHECK(n_annotated > 50);
     CHECK(n > 100);
 }
 
