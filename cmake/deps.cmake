@@ -49,3 +49,30 @@ else()
   find_library(RIVET_SHARED_pq NAMES pq REQUIRED)
   target_link_libraries(rivet_dep_pq INTERFACE ${RIVET_SHARED_pq})
 endif()
+
+# libcurl: its archive leans on eight libraries for protocols that are not asked of it;
+# src/net/libcurl_shims.c stands for them. Tried by linking, because another version may name more;
+# without it, or beside the shared libpq (one OpenSSL, not two), the shared library serves.
+find_path(RIVET_INC_curl curl/curl.h REQUIRED)
+add_library(rivet_dep_curl INTERFACE)
+target_include_directories(rivet_dep_curl SYSTEM INTERFACE ${RIVET_INC_curl})
+find_library(RIVET_STATIC_curl NAMES libcurl.a)
+set(RIVET_CURL_LIBS ${RIVET_STATIC_curl} ${RIVET_STATIC_ssl} ${RIVET_STATIC_crypto} ${RIVET_LIB_z}
+  ${RIVET_LIB_zstd} ${RIVET_LIB_brotlidec} ${RIVET_LIB_brotlicommon} Threads::Threads
+  ${CMAKE_DL_LIBS} m)
+if(RIVET_STATIC_curl AND RIVET_PQ_STATIC)
+  try_compile(RIVET_CURL_STATIC
+    SOURCES ${PROJECT_SOURCE_DIR}/cmake/curl_links.c ${PROJECT_SOURCE_DIR}/src/net/libcurl_shims.c
+    CMAKE_FLAGS -DINCLUDE_DIRECTORIES=${PROJECT_SOURCE_DIR}/src
+    COMPILE_DEFINITIONS -DRV_CURL_STATIC=1
+    LINK_LIBRARIES ${RIVET_CURL_LIBS})
+endif()
+if(RIVET_CURL_STATIC)
+  set_source_files_properties(src/net/libcurl_shims.c PROPERTIES
+    COMPILE_DEFINITIONS RV_CURL_STATIC=1)
+  target_link_options(rivet_dep_curl INTERFACE LINKER:-u,rv_net_refuse)
+  target_link_libraries(rivet_dep_curl INTERFACE ${RIVET_CURL_LIBS})
+else()
+  find_library(RIVET_SHARED_curl NAMES curl REQUIRED)
+  target_link_libraries(rivet_dep_curl INTERFACE ${RIVET_SHARED_curl})
+endif()
