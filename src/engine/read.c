@@ -519,11 +519,13 @@ static rv_status make_way(rv_reader *r, const rv_segment *seg, unsigned *io_atte
     return err->code;
 }
 
+/* The pieces of a statement have been paused for already. */
 static rv_status pause_between(rv_reader *r, uint64_t rows, rv_error *err)
 {
     RV_TRY(guard_rss(r, err));
     if (r->yield && !r->in_snapshot)
         r->yield(r->yield_ctx);
+    rows -= r->pieces.rows < rows ? r->pieces.rows : rows;
     return rest(r, (int64_t)rv_pager_pause_us(&r->pager, rows), err);
 }
 
