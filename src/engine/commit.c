@@ -6,6 +6,11 @@
 
 #define RV_TARGET "engine"
 
+bool rv_unit_counts(const char *unit)
+{
+    return strcmp(unit, "0") != 0;
+}
+
 /* ---- one unit's commit ---- */
 
 /* Seal, then whatever failed to upload, then validation: the order of the page. */
@@ -49,6 +54,10 @@ rv_status rv_unit_upload_rest(rv_job *job, const char *unit, rv_error *err)
 void rv_unit_committed(rv_job *job, const rv_unit_row *unit, const char *file)
 {
     char total[24] = "";
+    if (!rv_unit_counts(unit->unit)) { /* the empty file of a table without rows is no chunk */
+        RV_KILL_POINT("unit-committed");
+        return;
+    }
     rv_journal_add(job->journal, "chunk_completed", "siis", "unit", unit->unit, "chunk_index",
                    rv_name_chunk_index(unit->unit), "rows", unit->rows, "file_name", file);
     const rv_run_hooks *hooks = job->opts->hooks;

@@ -20,6 +20,8 @@ rv_status rv_unit_commit(rv_job *job, const rv_unit *unit, const char *key_high,
                          rv_error *err) RV_MUST_USE;
 /* Journal, progress and log of a committed unit (names, bounds, rows). Any thread. */
 void rv_unit_committed(rv_job *job, const rv_unit_row *unit, const char *file);
+/* Whether it is a chunk or keyset unit: unit "0" of such a run is the file of an empty table. */
+bool rv_unit_counts(const char *unit);
 
 /* ---- pool.c: workers over chunks or key ranges ---- */
 

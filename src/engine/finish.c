@@ -196,8 +196,9 @@ rv_status rv_run_finish(rv_job *job, const rv_executed *e, const char *columns_j
         RV_TRY(rv_publish(&p, name, err));
         RV_TRY(rv_arena_cstr(&job->arena, rv_str_c(name), &job->manifest_name, err));
         rv_journal_add(job->journal, "published", "s", "manifest", name);
-        if (e->single && job->validate)
-            rv_unit_drop_spool(job, "0");
+        if (job->validate) /* of the only unit, and of one whose commit was an earlier process's
+                              last */
+            rv_unit_drop_spool(job, NULL);
     }
     const char *status = e->skipped ? "skipped" : job->degraded ? "degraded" : "success";
     RV_TRY(rv_state_run_close(job->state, &job->lease, status, err));

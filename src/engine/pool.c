@@ -136,6 +136,12 @@ static rv_status finish_unit(rv_thread *t, rv_read_unit *u, rv_error *err)
     return st;
 }
 
+/* What an earlier process read of the unit; a new run has none, and claims each unit once. */
+static rv_status unseal_earlier(rv_job *job, const char *unit, rv_error *err)
+{
+    return job->resumed ? rv_state_unit_unseal(job->state, &job->lease, unit, err) : RV_OK;
+}
+
 static rv_status do_task(rv_thread *t, rv_error *err)
 {
     rv_job *job = t->pool->job;
@@ -143,7 +149,7 @@ static rv_status do_task(rv_thread *t, rv_error *err)
     rv_journal_add(job->journal, "chunk_started", "iss", "chunk_index", t->task.chunk_index,
                    "start_key", t->task.start_key, "end_key", t->task.end_key);
     RV_TRY(rv_plan_task_unit(job, &t->task, &t->scratch, &u.unit, err));
-    RV_TRY(rv_state_unit_unseal(job->state, &job->lease, u.unit.name, err));
+    RV_TRY(unseal_earlier(job, u.unit.name, err));
     RV_TRY(rv_unit_read(&t->worker, &u.unit, &u.work, err));
     u.high = u.unit.key_high;
     u.done = (rv_unit_done){.kind = job->checkpoint ? RV_UNIT_TASK : RV_UNIT_SINGLE,
@@ -211,7 +217,7 @@ static rv_status do_keyset_unit(rv_thread *t, rv_range_row *range, rv_error *err
     rv_status st;
     RV_TRY(rv_plan_range_unit(job, range, p->parallel, range->position, range->hi,
                               p->work->unit_rows, &t->scratch, &u.unit, err));
-    RV_TRY(rv_state_unit_unseal(job->state, &job->lease, u.unit.name, err));
+    RV_TRY(unseal_earlier(job, u.unit.name, err));
     RV_GO(rv_unit_read(&t->worker, &u.unit, &u.work, err));
     if (u.work.n_last) {
         pthread_mutex_lock(&job->lock);

@@ -161,6 +161,8 @@ static rv_status finish_sealed(rv_job *job, rv_work *work, const rv_unit_row *u,
     if (strncmp(u->unit, "keyset", strlen("keyset")) == 0)
         RV_TRY(sealed_range_done(job, work, u, &done, err));
     RV_TRY(rv_state_unit_done(job->state, &job->lease, &done, err));
+    if (job->validate)
+        rv_unit_drop_spool(job, u->unit);
     rv_unit_committed(job, u, NULL);
     *out_done = true;
     return RV_OK;
@@ -187,7 +189,7 @@ static rv_status recheck_unit(rv_job *job, rv_work *work, const rv_unit_row *u, 
     bool good = false;
     if (u->committed_at) {
         RV_TRY(parts_present(job, u, &good, err));
-        if (good)
+        if (good && rv_unit_counts(u->unit))
             job->chunks_done++;
     } else if (u->sealed_at) {
         RV_TRY(finish_sealed(job, work, u, &good, err));

@@ -83,8 +83,9 @@ def resumable(world, r):
     return u.sealed is not None and run.low == world.position and (here or (u.recorded == "pending" and u.spool))
 
 
-def read_and_deliver(kind, r, u):
-    first = [("unseal", r, u)] if kind == "checkpoint" else []
+def read_and_deliver(kind, r, u, again):
+    """again: a continued run, which may hold an earlier reading of the unit."""
+    first = [("unseal", r, u)] if kind == "checkpoint" and again else []
     last = [("unit", r, u)] if kind == "checkpoint" else []
     return first + [(s, r, u) for s in ("spool", "intent", "put", "mark", "seal")] + last
 
@@ -108,7 +109,7 @@ def resume(world, r):
         steps += upload_rest(world, r, u) + [("unit", r, u)]
     for u, unit in enumerate(units):
         if u not in whole and not unit.committed:
-            steps += read_and_deliver("checkpoint", r, u)
+            steps += read_and_deliver("checkpoint", r, u, True)
     return steps + finish(r)
 
 
@@ -141,7 +142,7 @@ def start(world):
     if world.kind == "checkpoint":
         steps.append(("checkpoint", r, None))
     for u in range(UNITS[world.kind]):
-        steps += read_and_deliver(world.kind, r, u)
+        steps += read_and_deliver(world.kind, r, u, False)
     return Process(r, tuple(steps + finish(r)))
 
 
