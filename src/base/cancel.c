@@ -15,6 +15,7 @@
  * descriptor is written once and never read, so every sleeper, present and future, wakes.
  * A hook slot goes FREE -> FILLING -> READY -> RUNNING -> DONE; who moves it owns it. */
 #define HOOK_MAX 64
+#define GRACE_US 10000000
 
 enum { SLOT_FREE, SLOT_FILLING, SLOT_READY, SLOT_RUNNING, SLOT_DONE };
 
@@ -27,6 +28,8 @@ typedef struct hook_slot {
 struct rv_cancel {
     atomic_bool raised;
     atomic_int signo; /* NO_SIGNAL until the first raise */
+    _Atomic int64_t raised_us;
+    int64_t grace_us;
     int event_fd;
     hook_slot slots[HOOK_MAX];
 };
@@ -45,6 +48,7 @@ rv_status rv_cancel_open(rv_cancel **out, rv_error *err)
         return rv_fail_errno(err, RV_E_IO, errnum, "cannot create an event descriptor");
     }
     atomic_init(&c->signo, NO_SIGNAL);
+    c->grace_us = GRACE_US;
     *out = c;
     return RV_OK;
 }
@@ -70,7 +74,9 @@ void rv_cancel_raise(rv_cancel *c, int signo)
 {
     int saved_errno = errno;
     int none = NO_SIGNAL;
+    int64_t never = 0;
     (void)atomic_compare_exchange_strong(&c->signo, &none, signo);
+    (void)atomic_compare_exchange_strong(&c->raised_us, &never, rv_clock_mono_us());
     atomic_store(&c->raised, true);
     const uint64_t one = 1;
     /* fails only when the counter is full: then it was raised before */
@@ -94,6 +100,21 @@ int rv_cancel_signal(const rv_cancel *c)
 int rv_cancel_fd(const rv_cancel *c)
 {
     return c ? c->event_fd : -1;
+}
+
+void rv_cancel_set_grace_us(rv_cancel *c, int64_t us)
+{
+    c->grace_us = us;
+}
+
+int64_t rv_cancel_grace_us(const rv_cancel *c)
+{
+    return c ? c->grace_us : GRACE_US;
+}
+
+bool rv_cancel_overdue(const rv_cancel *c)
+{
+    return rv_cancel_raised(c) && rv_clock_mono_us() - atomic_load(&c->raised_us) >= c->grace_us;
 }
 
 bool rv_cancel_sleep_us(rv_cancel *c, int64_t us)

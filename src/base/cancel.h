@@ -14,6 +14,11 @@ bool rv_cancel_raised(const rv_cancel *c);
 int rv_cancel_signal(const rv_cancel *c); /* 0 when not raised */
 /* Readable in poll() from the raise on, never to be read; -1 for NULL. */
 int rv_cancel_fd(const rv_cancel *c);
+/* What was already being committed may go on for this long after the raise (10 s unless set, before
+ * other threads run); then it is overdue. */
+void rv_cancel_set_grace_us(rv_cancel *c, int64_t us);
+int64_t rv_cancel_grace_us(const rv_cancel *c);
+bool rv_cancel_overdue(const rv_cancel *c);
 /* Sleeps; false when cancelled before the time was over. */
 bool rv_cancel_sleep_us(rv_cancel *c, int64_t us) RV_MUST_USE;
 /* A hook runs once, from the raising thread, until removed (then it never runs again).

@@ -24,6 +24,7 @@ typedef struct rv_cli {
     bool out_tty, err_tty;
     bool out_colour, err_colour;
     uint64_t lock_wait_s;
+    int ipc_fd; /* of a child of `run`: where its parent listens; -1: nobody started this one */
     rv_failed_export *failed; /* room for max_failed, by rv_cli_failures_begin */
     size_t n_failed, max_failed;
 } rv_cli;
@@ -49,6 +50,8 @@ void rv_cli_notef(rv_cli *cli, const char *fmt, ...) RV_PRINTF(2, 3);
 
 int rv_cli_fail(rv_cli *cli, const rv_error *err);
 int rv_cli_fail_export(rv_cli *cli, const char *export_name, const rv_error *err);
+/* The same with the exit code of a child that decided itself. */
+int rv_cli_fail_child(rv_cli *cli, const char *export_name, const rv_error *err, int exit_code);
 /* Collected configuration mistakes, else the error itself. */
 int rv_cli_fail_config(rv_cli *cli, const char *path, const rv_error *err);
 /* Usage of the command, exit 2. cli may be NULL: before there is one. */

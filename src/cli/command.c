@@ -96,8 +96,8 @@ static const rv_flag flags_run[] = {
     SWITCH(RESUME, "resume", "continue the unfinished run, whatever its age"),
     SWITCH(FORCE, "force", "with --resume: although a later run completed the prefix"),
     SWITCH(STRICT, "strict", "a lossy column ends its export before row one"),
-    SWITCH(PARALLEL_EXPORTS, "parallel-exports", "run exports as threads (not in this build)"),
-    SWITCH(PARALLEL_PROCESSES, "parallel-export-processes", "run exports as processes (not in this build)"),
+    SWITCH(PARALLEL_EXPORTS, "parallel-exports", "run exports at the same time, as threads"),
+    SWITCH(PARALLEL_PROCESSES, "parallel-export-processes", "run exports at the same time, as processes"),
     VALUED(SUMMARY_OUTPUT, "summary-output", FILE, "PATH", "write the summary JSON there"),
     SWITCH(JSON, "json", "summary JSON on stdout at the end"), F_FORMAT,
 };

@@ -1,7 +1,11 @@
 #include "cli/cli_internal.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "engine/events.h"
 
 /* The one door to the environment of the process. */
 static const char *process_env(void *ctx, const char *name)
@@ -63,9 +67,38 @@ static rv_status read_lock_wait(rv_cli *cli, rv_error *err)
     return RV_OK;
 }
 
+/* Only a pipe with a reader is a parent's; whatever else the variable names is somebody's mistake
+ * and is left alone. */
+static int find_ipc(const rv_cli *cli)
+{
+    const char *text = env_of(cli, RV_ENV_IPC_FD);
+    uint64_t fd = 0;
+    struct stat st;
+    if (!text || !rv_str_u64(rv_str_c(text), &fd) || fd <= STDERR_FILENO || fd > INT32_MAX ||
+        fstat((int)fd, &st) != 0 || !S_ISFIFO(st.st_mode))
+        return -1;
+    (void)fcntl((int)fd, F_SETFD, FD_CLOEXEC); /* nothing this one starts may hold it open */
+    return (int)fd;
+}
+
+static rv_status read_grace(rv_cli *cli, rv_error *err)
+{
+    const char *text = env_of(cli, "RIVET_SHUTDOWN_GRACE_S");
+    uint64_t seconds = 0;
+    if (!text)
+        return RV_OK;
+    if (!rv_str_u64(rv_str_c(text), &seconds) || seconds > INT32_MAX)
+        return rv_fail(err, RV_E_USAGE,
+                       "RIVET_SHUTDOWN_GRACE_S needs a whole number of seconds, got '%s'", text);
+    rv_cancel_set_grace_us(cli->env.cancel, (int64_t)seconds * 1000000);
+    return RV_OK;
+}
+
 rv_status rv_cli_open(rv_cli *cli, const rv_args *args, rv_arena *arena, rv_error *err)
 {
-    *cli = (rv_cli){.args = args, .arena = arena, .env = {.getenv = process_env}};
+    *cli = (rv_cli){.args = args, .arena = arena, .env = {.getenv = process_env}, .ipc_fd = -1};
+    if (args->command->id == RV_CMD_RUN)
+        cli->ipc_fd = find_ipc(cli);
     const char *term = env_of(cli, "TERM");
     bool plain = env_of(cli, "NO_COLOR") || (term && strcmp(term, "dumb") == 0);
     cli->out_tty = isatty(STDOUT_FILENO) == 1;
@@ -78,6 +111,7 @@ rv_status rv_cli_open(rv_cli *cli, const rv_args *args, rv_arena *arena, rv_erro
     RV_GO(rv_secrets_open(&cli->env.secrets, err));
     RV_GO(open_log(cli, err));
     RV_GO(rv_cancel_open(&cli->env.cancel, err));
+    RV_GO(read_grace(cli, err));
 done:
     if (st != RV_OK)
         rv_cli_close(cli);

@@ -45,12 +45,17 @@ static int report(rv_cli *cli, const rv_error_facts *e)
     return e->exit_code;
 }
 
-int rv_cli_fail_export(rv_cli *cli, const char *export_name, const rv_error *err)
+/* A failing function without an error text is our own mistake; say so rather than nothing. */
+static rv_status code_of(const rv_error *err)
 {
-    /* a failing function without an error text is our own mistake; say so rather than nothing */
-    rv_status code = err->code == RV_OK ? RV_E_INTERNAL : err->code;
+    return err->code == RV_OK ? RV_E_INTERNAL : err->code;
+}
+
+int rv_cli_fail_child(rv_cli *cli, const char *export_name, const rv_error *err, int exit_code)
+{
+    rv_status code = code_of(err);
     rv_error_facts e = {.code = code,
-                        .exit_code = rv_cli_exit_of(cli, code),
+                        .exit_code = exit_code,
                         .text = err->text,
                         .hint = err->hint,
                         .export_name = export_name};
@@ -59,6 +64,11 @@ int rv_cli_fail_export(rv_cli *cli, const char *export_name, const rv_error *err
     if (cli->n_failed < cli->max_failed && export_name)
         cli->failed[cli->n_failed++] = (rv_failed_export){export_name, NULL, code, e.exit_code};
     return report(cli, &e);
+}
+
+int rv_cli_fail_export(rv_cli *cli, const char *export_name, const rv_error *err)
+{
+    return rv_cli_fail_child(cli, export_name, err, rv_cli_exit_of(cli, code_of(err)));
 }
 
 int rv_cli_fail(rv_cli *cli, const rv_error *err)

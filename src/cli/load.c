@@ -1,11 +1,13 @@
 #include "cli/cli_internal.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "engine/engine.h"
+#include "engine/events.h"
 
 #define RV_TARGET "config"
 
@@ -18,6 +20,35 @@ rv_status rv_cli_config_path(rv_cli *cli, const char **out, rv_error *err)
         return rv_fail(err, RV_E_USAGE, "--config PATH is missing, and there is no ./rivet.yaml");
     *out = "rivet.yaml";
     return RV_OK;
+}
+
+/* A child has its parameters from its parent: as arguments everybody on the host could read them.
+ */
+static rv_status read_passed_params(rv_cli *cli, rv_cfg_opts *opts, rv_error *err)
+{
+    const char *text = rv_env_get(&cli->env, RV_ENV_PARAMS);
+    json_t *root = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    rv_param *params = NULL;
+    const char *key;
+    json_t *value;
+    size_t n = 0;
+    rv_status st = RV_OK;
+    if (text && !json_is_object(root))
+        RV_GO(rv_fail(err, RV_E_USAGE, RV_ENV_PARAMS " is no JSON object"));
+    RV_GO(rv_arena_array(cli->arena, json_object_size(root) + 1, sizeof *params, &params, err));
+    json_object_foreach(root, key, value)
+    {
+        if (!json_is_string(value))
+            RV_GO(rv_fail(err, RV_E_USAGE, RV_ENV_PARAMS ": '%s' is no text", key));
+        RV_GO(rv_arena_cstr(cli->arena, rv_str_c(key), &params[n].key, err));
+        RV_GO(rv_arena_cstr(cli->arena, rv_str_c(json_string_value(value)), &params[n].value, err));
+        n++;
+    }
+    opts->params = params;
+    opts->n_params = n;
+done:
+    json_decref(root);
+    return st;
 }
 
 /* KEY=VALUE in the order given; a repeated key takes the place of its earlier value. */
@@ -55,12 +86,14 @@ rv_status rv_cli_load_quiet(rv_cli *cli, const char *path, unsigned what, rv_err
     } else if (what & RV_LOAD_EXPORTS) {
         opts.all_exports = true;
     }
-    RV_TRY(read_params(cli, &opts, err));
+    RV_TRY(cli->ipc_fd < 0 ? read_params(cli, &opts, err) : read_passed_params(cli, &opts, err));
     return rv_cfg_load(&cli->env, path, &opts, cli->arena, &cli->cfg, &cli->diags, err);
 }
 
 void rv_cli_warn_config(rv_cli *cli)
 {
+    if (cli->ipc_fd >= 0) /* the parent said it */
+        return;
     for (size_t i = 0; i < cli->diags.n_warnings; i++)
         RV_LOG_WARN(&cli->env, "%s", cli->diags.warnings[i]);
 }

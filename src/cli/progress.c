@@ -1,18 +1,16 @@
 #include "cli/progress.h"
 
 #include <pthread.h>
-#include <stdio.h>
-#include <sys/ioctl.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "cli/terminal.h"
 
 #define BAR_CELLS 12
 #define TICK_NS 100000000L
 #define NAME_MAX_BYTES 128
-#define WIDTH_FALLBACK 80
 
 struct rv_progress {
     pthread_mutex_t lock;
@@ -26,19 +24,6 @@ struct rv_progress {
     rv_progress_view view;
     char name[NAME_MAX_BYTES];
 };
-
-/* 950, 21.4K, 590K, 1.2M; `fraction`: one decimal below a million too. */
-static void short_count(double v, bool fraction, char *out, size_t size)
-{
-    if (v < 1000)
-        (void)snprintf(out, size, "%.0f", v);
-    else if (v < 999500)
-        (void)snprintf(out, size, fraction ? "%.1fK" : "%.0fK", v / 1e3);
-    else if (v < 999.5e6)
-        (void)snprintf(out, size, "%.1fM", v / 1e6);
-    else
-        (void)snprintf(out, size, "%.1fB", v / 1e9);
-}
 
 static rv_status add_bar(const rv_progress_view *v, rv_buf *out, rv_error *err)
 {
@@ -57,9 +42,9 @@ static rv_status add_line(const rv_progress_view *v, rv_buf *out, rv_error *err)
     static const char frames[] = {'|', '/', '-', '\\'};
     char rows[32], rate[32], elapsed[32];
     bool measured = v->bar && v->total > 0;
-    short_count((double)v->rows, false, rows, sizeof rows);
+    rv_count_text((double)v->rows, false, rows);
     double seconds = (double)v->elapsed_ms / 1000.0;
-    short_count(seconds > 0 ? (double)v->rows / seconds : 0, true, rate, sizeof rate);
+    rv_count_text(seconds > 0 ? (double)v->rows / seconds : 0, true, rate);
     rv_duration_text(v->elapsed_ms, elapsed);
     if (!measured)
         RV_TRY(rv_buf_printf(out, err, "%c ", frames[v->frame % sizeof frames]));
@@ -77,34 +62,14 @@ static rv_status add_line(const rv_progress_view *v, rv_buf *out, rv_error *err)
     return RV_OK;
 }
 
-static size_t cut_columns(rv_str s, unsigned width)
-{
-    size_t at = 0;
-    for (unsigned n = 0; at < s.len && n < width; n++) {
-        at++;
-        while (at < s.len && ((uint8_t)s.ptr[at] & 0xC0) == 0x80)
-            at++;
-    }
-    return at;
-}
-
 rv_status rv_progress_line(const rv_progress_view *v, unsigned width, rv_buf *out, rv_error *err)
 {
     size_t before = out->len;
     RV_TRY(add_line(v, out, err));
     rv_str line = {(const char *)out->ptr + before, out->len - before};
-    out->len = before + cut_columns(line, width);
+    unsigned columns;
+    out->len = before + rv_text_fit(line, width, &columns);
     return RV_OK;
-}
-
-static unsigned terminal_width(const rv_progress *p)
-{
-    struct winsize size;
-    if (p->columns)
-        return p->columns;
-    if (ioctl(p->fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-    return WIDTH_FALLBACK;
 }
 
 static void put(rv_progress *p, rv_str text)
@@ -126,7 +91,7 @@ static void draw(rv_progress *p)
     rv_buf line = RV_BUF_INIT;
     p->view.elapsed_ms = (rv_clock_mono_us() - p->started_us) / 1000;
     /* the last column stays free: some terminals wrap when it is written */
-    unsigned width = terminal_width(p) - 1;
+    unsigned width = rv_terminal_window(p->fd, p->columns).columns - 1;
     if (rv_buf_add_c(&line, "\r\033[K", NULL) == RV_OK &&
         rv_progress_line(&p->view, width, &line, NULL) == RV_OK) {
         put(p, rv_buf_str(&line));
@@ -158,14 +123,26 @@ static void *tick(void *arg)
 /* Held from `before` to `after`, so that no tick draws into a log line. */
 static void before_line(void *ctx)
 {
-    rv_progress *p = ctx;
-    (void)pthread_mutex_lock(&p->lock);
-    erase(p);
+    rv_progress_hold(ctx);
 }
 
 static void after_line(void *ctx)
 {
-    rv_progress *p = ctx;
+    rv_progress_release(ctx);
+}
+
+void rv_progress_hold(rv_progress *p)
+{
+    if (!p)
+        return;
+    (void)pthread_mutex_lock(&p->lock);
+    erase(p);
+}
+
+void rv_progress_release(rv_progress *p)
+{
+    if (!p)
+        return;
     if (p->active)
         draw(p);
     (void)pthread_mutex_unlock(&p->lock);
@@ -208,17 +185,31 @@ void rv_progress_close(rv_progress *p)
     rv_free(p);
 }
 
+static void set_name(rv_progress *p, const char *name)
+{
+    size_t len = rv_utf8_cut(rv_str_c(name), NAME_MAX_BYTES - 1);
+    memcpy(p->name, name, len);
+    p->name[len] = '\0';
+}
+
 void rv_progress_start(rv_progress *p, const char *name)
 {
     if (!p)
         return;
     (void)pthread_mutex_lock(&p->lock);
-    size_t len = rv_utf8_cut(rv_str_c(name), NAME_MAX_BYTES - 1);
-    memcpy(p->name, name, len);
-    p->name[len] = '\0';
+    set_name(p, name);
     p->view = (rv_progress_view){.name = p->name};
     p->started_us = rv_clock_mono_us();
     p->active = true;
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+void rv_progress_rename(rv_progress *p, const char *name)
+{
+    if (!p)
+        return;
+    (void)pthread_mutex_lock(&p->lock);
+    set_name(p, name);
     (void)pthread_mutex_unlock(&p->lock);
 }
 

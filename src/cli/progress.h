@@ -17,7 +17,7 @@ typedef struct rv_progress_view {
 } rv_progress_view;
 
 /* "invoices  [#####-------]  6/14 chunks  590K rows  21.4K r/s  27.6s  ETA 36.8s", cut at `width`
- * code points. */
+ * columns. */
 rv_status rv_progress_line(const rv_progress_view *v, unsigned width, rv_buf *out,
                            rv_error *err) RV_MUST_USE;
 
@@ -30,6 +30,10 @@ void rv_progress_close(rv_progress *p); /* erases the bar */
 void rv_progress_start(rv_progress *p, const char *name);
 void rv_progress_plan(rv_progress *p, int64_t total_chunks);
 void rv_progress_step(rv_progress *p, int64_t done, int64_t rows);
+void rv_progress_rename(rv_progress *p, const char *name);
 void rv_progress_stop(rv_progress *p);
+/* Erased and kept still between the two, for lines that are not the log's. */
+void rv_progress_hold(rv_progress *p);
+void rv_progress_release(rv_progress *p);
 
 #endif

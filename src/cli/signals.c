@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -12,26 +13,38 @@
 
 struct rv_signals {
     rv_cancel *cancel;
+    atomic_int parent; /* 0: nobody passes signals on */
     pthread_t thread;
     sigset_t taken; /* the three, and SIGUSR2 that ends the thread */
     sigset_t before;
 };
 
+/* The parent's word, while it lives: a dead one's last signal comes from nobody's child. */
+static bool passed_on(rv_signals *s, const siginfo_t *info)
+{
+    int parent = atomic_load(&s->parent);
+    return parent > 0 && info->si_code <= 0 && info->si_pid == parent && getppid() == parent;
+}
+
 static void *take_signals(void *arg)
 {
     rv_signals *s = arg;
     int64_t first_us = 0;
+    bool heard_parent = false;
     for (;;) {
-        int signo = 0;
-        if (sigwait(&s->taken, &signo) != 0)
+        siginfo_t info = {0};
+        int signo = sigwaitinfo(&s->taken, &info);
+        if (signo < 0)
             continue;
         if (signo == SIGUSR2)
             return NULL;
         int64_t now_us = rv_clock_mono_us();
+        bool echo = passed_on(s, &info) && !heard_parent;
+        heard_parent = heard_parent || echo;
         if (first_us == 0) {
             first_us = now_us;
             rv_cancel_raise(s->cancel, signo);
-        } else if (now_us - first_us > ECHO_US) {
+        } else if (!echo && now_us - first_us > ECHO_US) {
             _exit(rv_cancel_signal(s->cancel) == SIGINT ? 130 : 143);
         }
     }
@@ -57,6 +70,11 @@ rv_status rv_signals_open(rv_cancel *cancel, rv_signals **out, rv_error *err)
     }
     *out = s;
     return RV_OK;
+}
+
+void rv_signals_from_parent(rv_signals *s, int parent_pid)
+{
+    atomic_store(&s->parent, parent_pid);
 }
 
 void rv_signals_close(rv_signals *s)

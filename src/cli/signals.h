@@ -9,6 +9,9 @@
 typedef struct rv_signals rv_signals;
 
 rv_status rv_signals_open(rv_cancel *cancel, rv_signals **out, rv_error *err) RV_MUST_USE;
+/* In a child: its parent passes on, once, what a terminal or a supervisor may already have sent to
+ * both. */
+void rv_signals_from_parent(rv_signals *s, int parent_pid);
 void rv_signals_close(rv_signals *s); /* default actions again */
 
 #endif

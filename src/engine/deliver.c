@@ -18,6 +18,16 @@ static rv_status note_upload_id(void *ctx, const char *upload_id, rv_error *err)
     return rv_state_part_upload_id(n->job->state, &n->job->lease, n->file_name, upload_id, err);
 }
 
+/* A part on its way when the signal came has the grace period; a manifest of the interrupted run,
+ * which is written afterwards, does not pass here. */
+static rv_status part_guard(void *ctx, rv_error *err)
+{
+    rv_job *job = ctx;
+    if (rv_cancel_overdue(job->env->cancel))
+        return rv_cancel_check(job->env->cancel, err);
+    return rv_job_guard(job, err);
+}
+
 rv_status rv_part_upload(rv_job *job, const rv_part_row *row, bool recorded, rv_put_outcome *out,
                          rv_error *err)
 {
@@ -34,7 +44,7 @@ rv_status rv_part_upload(rv_job *job, const rv_part_row *row, bool recorded, rv_
                         .known_fingerprint = recorded ? row->fingerprint : NULL,
                         .known_size_bytes = (uint64_t)row->bytes,
                         .keep_spool = job->validate,
-                        .guard = rv_job_guard,
+                        .guard = part_guard,
                         .guard_ctx = job,
                         .on_upload_id = note_upload_id,
                         .on_upload_ctx = &note};
@@ -118,7 +128,7 @@ static rv_status remove_earlier(rv_parts *p, const rv_part *part, rv_earlier *ou
 static bool passing(const rv_error *e)
 {
     return e->code == RV_E_STATE_LEASE_LOST || e->code == RV_E_STATE_UNREACHABLE ||
-           e->code == RV_E_MEMORY;
+           e->code == RV_E_MEMORY || e->code == RV_E_INTERRUPTED;
 }
 
 static rv_status offer(rv_parts *p, rv_part *part, bool recorded, rv_put_outcome *out,

@@ -30,6 +30,7 @@ typedef struct rv_export_report {
     bool source_changed; /* the count that differed moved while it was looked at */
     bool resumed;        /* an older run was continued */
     bool resumable;      /* failed or interrupted with something to resume */
+    const char *forced;  /* apply: what --force overrode */
     rv_error error;      /* error.code RV_OK: none */
     int exit_code;
 } rv_export_report;
@@ -49,19 +50,33 @@ typedef struct rv_run_hooks {
 typedef struct rv_run_stand_ins {
     const rv_source_driver *source; /* instead of the engine's driver */
     int64_t tick_us;                /* of the monitor, instead of half a second */
+    const char *child;              /* program that children run, instead of this very one */
 } rv_run_stand_ins;
+
+typedef enum rv_parallel { RV_SEQUENTIAL, RV_THREADS, RV_PROCESSES } rv_parallel;
+
+/* How the children of RV_PROCESSES are started. */
+typedef struct rv_child_opts {
+    const char *params_json; /* their RIVET_PARAMS; NULL: no params */
+    bool lock_wait_given;    /* --lock-wait stood on the command line */
+    int log_fd;              /* their stderr; -1: that of this process */
+} rv_child_opts;
 
 typedef struct rv_run_opts {
     const char *export_name; /* NULL: all */
     bool validate, reconcile, resume, force, strict, no_notify;
     int64_t lock_wait_s;
-    const char *command; /* argv words for the resume hint: "rivet run -c rivet.yaml" */
+    rv_parallel parallel;          /* ignored with export_name and for a single export */
+    const rv_child_opts *children; /* with RV_PROCESSES */
+    const char *aggregate_id;      /* in a child: its parent's; else NULL */
+    const char *command;           /* argv words for the resume hint: "rivet run -c rivet.yaml" */
     const rv_run_hooks *hooks;
     const rv_run_stand_ins *stand_ins; /* NULL: the real world */
+    const struct rv_sealed_plans *sealed; /* apply: what was planned (apply.h); NULL: a plain run */
 } rv_run_opts;
 
 typedef struct rv_run_report {
-    const char *run_aggregate_id; /* NULL with export_name */
+    const char *run_aggregate_id; /* NULL with export_name, but in a child */
     const char *parallel_mode;    /* sequential threads processes */
     const char *started_at, *finished_at;
     int64_t duration_ms;
@@ -74,6 +89,22 @@ typedef struct rv_run_report {
  * returned only when nothing could be started (state unusable, unknown export). */
 rv_status rv_engine_run(const rv_env *env, const rv_cfg *cfg, const rv_run_opts *opts,
                         rv_arena *arena, rv_run_report *out, rv_error *err) RV_MUST_USE;
+
+/* The same in steps, for exports that run in sets (waves): open, any number of sets, finish, close.
+ * The record of the invocation is the aggregate; `opts->parallel` is only what it says of itself.
+ * The report and the arena outlive the invocation. */
+typedef struct rv_invocation rv_invocation;
+rv_status rv_invocation_open(const rv_env *env, const rv_cfg *cfg, const rv_run_opts *opts,
+                             rv_arena *arena, rv_run_report *report, rv_invocation **out,
+                             rv_error *err) RV_MUST_USE;
+/* Returns when every export of the set has ended. Their reports follow those of earlier sets; each
+ * export of the configuration runs at most once. At most 16 run at the same time. */
+rv_status rv_invocation_run(rv_invocation *inv, const rv_cfg_export *const *exports, size_t n,
+                            rv_parallel how, rv_error *err) RV_MUST_USE;
+/* Stores the aggregate: interrupted or failed ones stay open for --resume. */
+rv_status rv_invocation_finish(rv_invocation *inv, rv_error *err) RV_MUST_USE;
+void rv_invocation_close(rv_invocation *inv);
+
 /* Aggregate JSON of spec "cli" section 2. */
 rv_status rv_run_report_json(const rv_run_report *r, const rv_cfg *cfg, rv_buf *out,
                              rv_error *err) RV_MUST_USE;

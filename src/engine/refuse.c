@@ -10,10 +10,6 @@ rv_status rv_refuse_unbuilt(const rv_cfg *cfg, const rv_cfg_export *x, const rv_
 {
     const rv_unbuilt list[] = {
         {x->mode == RV_CDC, "mode: cdc"},
-        {cfg->parallel_exports && !(opts && opts->export_name) && cfg->n_exports > 1,
-         "parallel_exports"},
-        {cfg->parallel_export_processes && !(opts && opts->export_name) && cfg->n_exports > 1,
-         "parallel_export_processes"},
         {cfg->slack.written && !(opts && opts->no_notify), "notifications (run with --no-notify)"},
     };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
