@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "engine/apply.h"
 #include "engine/chunks.h"
 #include "engine/execute_internal.h"
 #include "engine/reading.h"
@@ -52,11 +53,25 @@ static rv_status plan_cursor(rv_job *job, const rv_position_row *position, rv_cu
     }
 }
 
+/* A snapshot that --reconcile needs ends before anything is uploaded. */
+static rv_status count_instant(rv_job *job, rv_worker *w, const rv_unit *unit, uint64_t rows,
+                               uint64_t dropped, rv_error *err)
+{
+    rv_status st = RV_OK;
+    if (!job->reconcile || !job->snapshot_open)
+        return RV_OK;
+    st = rv_tally_single(job, unit, rows, dropped, err);
+    rv_reader_release(&w->reader);
+    job->snapshot_open = false;
+    return st;
+}
+
 static rv_status execute_single(rv_job *job, rv_executed *out, rv_error *err)
 {
     rv_work work = {0};
     rv_cursor cursor = {0};
     rv_worker worker = {0};
+    rv_unit_work read = {0};
     rv_unit_result result = {0};
     rv_position_row position = {0};
     bool incremental = job->mode == RV_INCREMENTAL, have = false;
@@ -72,10 +87,13 @@ static rv_status execute_single(rv_job *job, rv_executed *out, rv_error *err)
     if (job->resumed) /* unsealed first, so a crash never commits a mixture of two readings */
         RV_GO(rv_state_unit_unseal(job->state, &job->lease, work.single.name, err));
     RV_GO(rv_worker_open(&worker, job, job->source, 1, err));
-    RV_GO(rv_unit_extract(&worker, &work.single, &result, err));
+    RV_GO(rv_unit_read(&worker, &work.single, &read, err));
+    RV_GO(count_instant(job, &worker, &work.single, read.parts.sums.rows, cursor.dropped, err));
+    RV_GO(rv_unit_deliver(&read, &result, err));
     RV_GO(commit_single(job, incremental ? &cursor : NULL, &work.single, &result, out, err));
 done:
     rv_worker_close(&worker);
+    rv_unit_work_free(&read);
     rv_unit_result_free(&result);
     rv_cursor_free(&cursor);
     return st;
@@ -107,6 +125,11 @@ static rv_status begin_checkpoint(rv_job *job, const rv_work *work, rv_error *er
 
 static rv_status ask_bounds(rv_job *job, const char *keyset_high, rv_work *work, rv_error *err)
 {
+    bool fixed = false;
+    if (!job->keyset)
+        RV_TRY(rv_sealed_tasks(job, &work->tasks, &fixed, err));
+    if (fixed)
+        return RV_OK;
     for (unsigned attempt = 0;;) {
         rv_status st = job->keyset ? rv_ranges_make(job, keyset_high, &work->ranges, err)
                                    : rv_chunks_make(job, &work->tasks, err);
@@ -126,6 +149,40 @@ static rv_status plan_new(rv_job *job, rv_work *work, rv_error *err)
         RV_TRY(rv_state_position_get(job->state, job->x->name, &job->arena, &position, &have, err));
     RV_TRY(ask_bounds(job, have ? position.keyset_high : NULL, work, err));
     return job->checkpoint ? begin_checkpoint(job, work, err) : RV_OK;
+}
+
+/* Chunks of a snapshot that is gone, none of them committed: their bounds would cut off rows of the
+ * instant that is read now. */
+static bool bounds_are_stale(const rv_job *job, const rv_work *work)
+{
+    if (!job->resumed || !job->snapshot_open || job->chunks_done || work->kind != RV_WORK_TASKS)
+        return false;
+    for (size_t i = 0; i < work->tasks.n; i++)
+        if (strcmp(work->tasks.rows[i].status, "completed") != 0)
+            return true;
+    return false;
+}
+
+static rv_status plan_again(rv_job *job, rv_work *work, rv_error *err)
+{
+    int64_t dropped;
+    rv_part_rows parts = {0};
+    const rv_unit_result nothing = {0};
+    RV_TRY(rv_state_parts(job->state, job->run_id, NULL, &job->arena, &parts, err));
+    for (size_t i = 0; i < parts.n; i++)
+        RV_TRY(rv_unit_drop_surplus(job, parts.rows[i].unit, &nothing, err));
+    RV_TRY(rv_state_lease_check(job->state, &job->lease, err));
+    RV_TRY(rv_state_checkpoint_drop(job->state, job->x->name, true, true, &dropped, err));
+    rv_job_warn(job, "snapshot", "the snapshot is gone; the chunks are cut anew");
+    return plan_new(job, work, err);
+}
+
+static rv_status plan_many(rv_job *job, rv_work *work, rv_error *err)
+{
+    if (!job->resumed)
+        return plan_new(job, work, err);
+    RV_TRY(rv_resume_plan(job, work, err));
+    return bounds_are_stale(job, work) ? plan_again(job, work, err) : RV_OK;
 }
 
 /* Nobody may claim a chunk whose tries are used up: that is no success and no defect of ours. */
@@ -193,7 +250,7 @@ static rv_status execute_many(rv_job *job, rv_executed *out, rv_error *err)
     rv_work work;
     size_t files = 0;
     *out = (rv_executed){0};
-    RV_TRY(job->resumed ? rv_resume_plan(job, &work, err) : plan_new(job, &work, err));
+    RV_TRY(plan_many(job, &work, err));
     announce(job, work.kind == RV_WORK_TASKS ? (int64_t)work.tasks.n : 0);
     RV_TRY(rv_pool_run(job, &work, err));
     RV_TRY(refuse_unfinished(job, err));

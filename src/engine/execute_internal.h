@@ -28,6 +28,13 @@ bool rv_unit_counts(const char *unit);
 /* The first permanent error stops claiming; the worst one is returned. */
 rv_status rv_pool_run(rv_job *job, const rv_work *work, rv_error *err) RV_MUST_USE;
 
+/* ---- reconcile_run.c: --reconcile in the run's one instant, which ends before uploads begin ----
+ * Into job->counted; `high`: where the unit ended. */
+rv_status rv_tally_unit(rv_job *job, const rv_unit *unit, const rv_task_row *task, const char *high,
+                        uint64_t rows, rv_error *err) RV_MUST_USE;
+rv_status rv_tally_single(rv_job *job, const rv_unit *unit, uint64_t rows, uint64_t dropped,
+                          rv_error *err) RV_MUST_USE;
+
 /* ---- resume.c ---- */
 
 /* The only unit of a continued run is sealed: uploads the rest; nothing is read. */

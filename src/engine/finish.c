@@ -252,6 +252,7 @@ static rv_status leave_nothing_to_resume(rv_job *job, const rv_error *cause, rv_
     int64_t dropped;
     bool gate = cause->code == RV_E_QUALITY;
     if (gate && job->checkpoint) {
+        RV_TRY(rv_state_lease_check(job->state, &job->lease, err)); /* it may be another's by now */
         RV_TRY(rv_state_checkpoint_drop(job->state, job->x->name, true, true, &dropped, err));
         job->checkpoint = false;
     }

@@ -19,6 +19,14 @@ struct rv_quality;
 typedef struct rv_watch rv_watch;
 typedef struct rv_governor rv_governor;
 
+/* What --reconcile counted. */
+typedef struct rv_tally {
+    bool done;
+    int64_t source, exported;
+    bool differs, moved;
+    char where[256]; /* the first range that differs */
+} rv_tally;
+
 typedef struct rv_job {
     const rv_env *env;
     const rv_cfg *cfg;
@@ -62,6 +70,7 @@ typedef struct rv_job {
     const char *plan_hash, *owner_json;
     const char *manifest_name; /* what this run wrote last under its own name; NULL: none */
     bool degraded;             /* complete, but something deserves a look */
+    bool keep_unsupported;     /* `check` shows what a run would refuse */
 
     /* while reading: reading.h */
     const char *server;    /* identity of the first connection; every other must have it */
@@ -70,6 +79,7 @@ typedef struct rv_job {
     size_t n_spare;
     bool snapshot_open;    /* the run's one instant was taken by rv_reading_begin */
     size_t snapshot_size;  /* connections that share it */
+    rv_tally counted;      /* within the instant, before anything was uploaded */
     rv_watch *watch;       /* NULL: nobody needs watching */
     rv_governor *governor; /* NULL: parallelism is fixed */
     rv_counter *harm;      /* of the source, before the run */

@@ -307,7 +307,8 @@ static void *thread_main(void *arg)
         st = t->pool->work->kind == RV_WORK_TASKS ? work_tasks(t, &err) : work_ranges(t, &err);
     if (st != RV_OK)
         pool_failed(t->pool, &err);
-    if (t->worker.open)
+    bool counted_in = job->reconcile && job->snapshot_open && t->index == 0;
+    if (t->worker.open && !counted_in)
         rv_reader_release(&t->worker.reader);
     rv_worker_close(&t->worker);
     rv_governor_leave(job);
@@ -330,6 +331,30 @@ static void commit_rest(rv_thread *t)
     }
 }
 
+/* --reconcile: a count belongs to the instant of the reading, and an upload must not keep it open.
+ */
+static rv_status count_read(rv_job *job, const rv_thread *threads, size_t n, rv_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < threads[i].n_read; k++) {
+            const rv_read_unit *u = &threads[i].read[k];
+            RV_TRY(rv_tally_unit(job, &u->unit, &u->task, u->high, u->work.parts.sums.rows, err));
+            job->counted.done = true;
+        }
+    }
+    return RV_OK;
+}
+
+static void end_instant(rv_pool *p, const rv_thread *threads, size_t n)
+{
+    rv_error err = {0};
+    if (!p->job->reconcile || !p->job->snapshot_open)
+        return;
+    if (!stopped(p) && count_read(p->job, threads, n, &err) != RV_OK)
+        pool_failed(p, &err);
+    rv_reading_end_instant(p->job);
+}
+
 static void run_threads(rv_thread *threads, size_t n)
 {
     for (size_t i = 1; i < n; i++)
@@ -338,6 +363,7 @@ static void run_threads(rv_thread *threads, size_t n)
     for (size_t i = 1; i < n; i++)
         if (threads[i].started)
             (void)pthread_join(threads[i].id, NULL);
+    end_instant(threads[0].pool, threads, n);
     for (size_t i = 0; i < n; i++) {
         commit_rest(&threads[i]);
         rv_free(threads[i].read);

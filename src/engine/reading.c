@@ -106,6 +106,14 @@ rv_status rv_reading_begin(rv_job *job, rv_error *err)
     return rv_watch_start(job, err);
 }
 
+void rv_reading_end_instant(rv_job *job)
+{
+    rv_error ignored = {0};
+    if (job->source && job->snapshot_open)
+        (void)!job->sd->snapshot_end(job->source, &ignored);
+    job->snapshot_open = false;
+}
+
 void rv_reading_end(rv_job *job)
 {
     rv_watch_stop(job);
@@ -114,11 +122,7 @@ void rv_reading_end(rv_job *job)
     rv_free(job->spare);
     job->spare = NULL;
     job->n_spare = 0;
-    if (job->source && job->snapshot_open) {
-        rv_error ignored = {0};
-        (void)!job->sd->snapshot_end(job->source, &ignored);
-    }
-    job->snapshot_open = false;
+    rv_reading_end_instant(job);
     rv_harm_end(job);
 }
 

@@ -14,6 +14,8 @@ rv_status rv_reading_can_snapshot(rv_job *job, rv_error *err) RV_MUST_USE;
 rv_status rv_reading_begin(rv_job *job, rv_error *err) RV_MUST_USE;
 /* Ends what begin started and stores what the run cost; once, whatever happened. NULL-safe. */
 void rv_reading_end(rv_job *job);
+/* Ends the run's one instant on the coordinator's connection, where it was kept for a count. */
+void rv_reading_end_instant(rv_job *job);
 /* Workers of this run: 1 where a single unit is read. */
 size_t rv_reading_workers(const rv_job *job);
 /* The connection of worker i (> 0) within the run's snapshot, now the caller's; NULL: open one. */

@@ -28,6 +28,8 @@ typedef struct rv_slices {
     rv_slice *rows;
     size_t n;
 } rv_slices;
+/* p->identifier from unit, kind and bounds. */
+rv_status rv_slice_identify(rv_slice *p, rv_arena *a, rv_error *err) RV_MUST_USE;
 /* By what a name says of chunk or keyset unit, whatever its generation; NULL: none. */
 const rv_slice *rv_slice_find(const rv_slices *parts, const rv_unit_id *want);
 /* Units of a run in order, with what it exported; `finished`: the run delivered everything.

@@ -7,12 +7,6 @@
 
 #define RV_TARGET "engine"
 
-typedef struct rv_tally {
-    int64_t source, exported;
-    bool differs, moved;
-    char where[256]; /* the first range that differs */
-} rv_tally;
-
 static void judge(rv_tally *t, const char *where, int64_t exported, int64_t first, int64_t again)
 {
     t->source += again;
@@ -78,27 +72,63 @@ static rv_status reconcile_single(rv_job *job, const rv_executed *e, rv_tally *t
 
 /* ---- ranges ---- */
 
+static rv_status reconcile_slice(rv_job *job, const rv_slice *p, rv_tally *t, rv_error *err)
+{
+    int64_t first = 0, again;
+    /* nothing was read and no upper end was learnt: there is no bound to count up to */
+    bool unread = strcmp(p->kind, "keys") == 0 && !p->key_high && p->exported_count == 0;
+    if (p->exported_count < 0 || strcmp(p->kind, "whole") == 0 || unread)
+        return RV_OK;
+    RV_TRY(rv_slice_count(job, p, &first, err));
+    again = first;
+    if (first != p->exported_count)
+        RV_TRY(rv_slice_count(job, p, &again, err));
+    judge(t, p->identifier, p->exported_count, first, again);
+    return RV_OK;
+}
+
 static rv_status reconcile_ranges(rv_job *job, rv_tally *t, rv_error *err)
 {
     rv_slices parts;
     rv_arena scratch = RV_ARENA_INIT;
     rv_status st = rv_slices_load(job->state, job->x, job->run_id, true, &scratch, &parts, err);
-    for (size_t i = 0; st == RV_OK && i < parts.n; i++) {
-        const rv_slice *p = &parts.rows[i];
-        int64_t first = 0, again = 0;
-        /* nothing was read and no upper end was learnt: there is no bound to count up to */
-        bool unread = strcmp(p->kind, "keys") == 0 && !p->key_high && p->exported_count == 0;
-        if (p->exported_count < 0 || strcmp(p->kind, "whole") == 0 || unread)
-            continue;
-        st = rv_slice_count(job, p, &first, err);
-        again = first;
-        if (st == RV_OK && first != p->exported_count)
-            st = rv_slice_count(job, p, &again, err);
-        if (st == RV_OK)
-            judge(t, p->identifier, p->exported_count, first, again);
-    }
+    for (size_t i = 0; st == RV_OK && i < parts.n; i++)
+        st = reconcile_slice(job, &parts.rows[i], t, err);
     rv_arena_free(&scratch);
     return st;
+}
+
+/* ---- within the run's one instant ---- */
+
+rv_status rv_tally_unit(rv_job *job, const rv_unit *unit, const rv_task_row *task, const char *high,
+                        uint64_t rows, rv_error *err)
+{
+    rv_slice p = {.unit = unit->name,
+                  .kind = task->kind ? task->kind : "keys",
+                  .key_low = unit->key_low,
+                  .key_high = high,
+                  .exported_count = (int64_t)rows};
+    rv_arena scratch = RV_ARENA_INIT;
+    rv_status st = rv_slice_identify(&p, &scratch, err);
+    if (st == RV_OK)
+        st = reconcile_slice(job, &p, &job->counted, err);
+    rv_arena_free(&scratch);
+    return st;
+}
+
+rv_status rv_tally_single(rv_job *job, const rv_unit *unit, uint64_t rows, uint64_t dropped,
+                          rv_error *err)
+{
+    int64_t source = -(int64_t)dropped;
+    for (size_t i = 0; i < unit->n_segments; i++) {
+        int64_t n = 0;
+        const rv_segment *seg = &unit->segments[i];
+        RV_TRY(rv_segment_count(job, seg->preds, seg->n_preds, &n, err));
+        source += n;
+    }
+    judge(&job->counted, job->x->name, (int64_t)rows, source, source);
+    job->counted.done = true;
+    return RV_OK;
 }
 
 rv_status rv_run_reconcile(rv_job *job, const rv_executed *e, rv_error *err)
@@ -108,7 +138,11 @@ rv_status rv_run_reconcile(rv_job *job, const rv_executed *e, rv_error *err)
     if (!job->reconcile)
         return RV_OK;
     bool many = job->mode == RV_CHUNKED || job->keyset;
-    rv_status st = many ? reconcile_ranges(job, &t, err) : reconcile_single(job, e, &t, err);
+    rv_status st = RV_OK;
+    if (job->counted.done)
+        t = job->counted;
+    else
+        st = many ? reconcile_ranges(job, &t, err) : reconcile_single(job, e, &t, err);
     rv_reading_end(job);
     RV_TRY(st);
     r->source_count = t.source;

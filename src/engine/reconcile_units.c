@@ -99,7 +99,7 @@ static const char *or_open(const char *key)
     return key ? key : "";
 }
 
-static rv_status identify(rv_slice *p, rv_arena *a, rv_error *err)
+rv_status rv_slice_identify(rv_slice *p, rv_arena *a, rv_error *err)
 {
     rv_unit_id id;
     if (!rv_unit_id_parse(p->unit, &id))
@@ -133,7 +133,7 @@ static rv_status add(rv_loading *l, const rv_slice *p, rv_error *err)
     rv_slice *own = &out->rows[out->n];
     *own = *p;
     own->source_count = -1;
-    RV_TRY(identify(own, l->arena, err));
+    RV_TRY(rv_slice_identify(own, l->arena, err));
     out->n++;
     return RV_OK;
 }

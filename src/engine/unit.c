@@ -207,11 +207,11 @@ static rv_status hold_instant(rv_worker *w, const rv_unit *unit, rv_error *err)
     return rv_reader_hold(&w->reader, !whole_run, err);
 }
 
-/* Kept only where the run goes on reading in it. */
+/* Kept only where the run goes on reading or counting in it. */
 static void release_instant(rv_worker *w)
 {
     const rv_job *job = w->job;
-    if (w->reader.own_snapshot || !(job->mode == RV_CHUNKED || job->keyset))
+    if (w->reader.own_snapshot || !(job->mode == RV_CHUNKED || job->keyset || job->reconcile))
         rv_reader_release(&w->reader);
 }
 
