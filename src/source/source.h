@@ -65,6 +65,8 @@ typedef struct rv_read_spec {
     bool override_error_null;
     bool allow_row_security;
     bool zero_date_fail;
+    bool keep_unsupported; /* columns without a lossless type are described, not refused: nothing
+                              will be read */
 } rv_read_spec;
 
 /* A relation resolved against the live catalog. Lives in the arena given to `resolve`; usable

@@ -20,21 +20,20 @@ typedef struct verdict {
     bool seq;
 } verdict;
 
-static const char *judge_as(verdict *v, const char *json, const char *column, bool window)
+static const char *judge_as(verdict *v, const char *json, const char *column, unsigned flags)
 {
     rv_pgs_plan p = {NULL, NULL};
     rv_error err;
     v->reason = "unread";
     if (rv_pgs_plan_parse(rv_str_c(json), &p, &err) == RV_OK)
-        CHECK_EQ(rv_pgs_plan_judge(&p, column, window, &v->arena, &v->reason, &v->seq, &err),
-                 RV_OK);
+        CHECK_EQ(rv_pgs_plan_judge(&p, column, flags, &v->arena, &v->reason, &v->seq, &err), RV_OK);
     rv_pgs_plan_free(&p);
     return v->reason ? v->reason : "accepted";
 }
 
 static const char *judge(verdict *v, const char *json)
 {
-    return judge_as(v, json, "id", false);
+    return judge_as(v, json, "id", 0);
 }
 
 RV_TEST(accepted)
@@ -52,6 +51,24 @@ RV_TEST(accepted)
                              "\"Plans\": [" NODE("Limit", WALK) "]}")),
               "accepted");
     CHECK(!v.seq);
+    rv_arena_free(&v.arena);
+}
+
+/* Only rows that are equal in the one column may be sorted, and only where that is asked. */
+RV_TEST(groups_may_be_sorted)
+{
+    verdict v = {.arena = RV_ARENA_INIT};
+    const char *by_id = PLAN(
+        NODE("Limit", "{\"Node Type\": \"Incremental Sort\", \"Parent Relationship\": \"Outer\", "
+                      "\"Presorted Key\": [\"t.id\"], \"Plans\": [" WALK "]}"));
+    const char *by_two =
+        PLAN(NODE("Limit", "{\"Node Type\": \"Incremental Sort\", \"Presorted Key\": [\"t.id\", "
+                           "\"t.at\"], \"Plans\": [" WALK "]}"));
+    CHECK_STR(judge_as(&v, by_id, "id", RV_PGS_JUDGE_PRESORTED), "accepted");
+    CHECK_STR(judge_as(&v, by_id, "id", 0), "Incremental Sort");
+    CHECK_STR(judge_as(&v, by_two, "id", RV_PGS_JUDGE_PRESORTED), "Incremental Sort");
+    CHECK_STR(judge_as(&v, PLAN(NODE("Limit", NODE("Sort", WALK))), "id", RV_PGS_JUDGE_PRESORTED),
+              "Sort");
     rv_arena_free(&v.arena);
 }
 
@@ -135,4 +152,5 @@ RV_TEST(no_plan)
 }
 
 RV_TEST_MAIN(RV_CASE(accepted), RV_CASE(refused), RV_CASE(the_condition_names_the_key),
-             RV_CASE(windows_have_no_limit), RV_CASE(estimates), RV_CASE(no_plan))
+             RV_CASE(groups_may_be_sorted), RV_CASE(windows_have_no_limit), RV_CASE(estimates),
+             RV_CASE(no_plan))

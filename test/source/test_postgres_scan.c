@@ -609,10 +609,73 @@ RV_TEST(allocations_fail)
     rv_buf_free(&text);
 }
 
+/* An index on the bound alone: equal values are sorted; many of them are read in one go, once. */
+RV_TEST(groups_of_equal_bounds)
+{
+    PGX_NEEDED();
+    REQUIRE(pgx_open(&f, "CREATE TABLE t(id integer PRIMARY KEY, g integer NOT NULL, v text); "
+                         "INSERT INTO t SELECT i, i % 5, repeat('x', 80) FROM "
+                         "generate_series(1, 30000) AS g(i); CREATE INDEX t_g ON t(g); ANALYZE t"));
+    rv_read_spec spec = {.table = "t", .mode = RV_INCREMENTAL, .bound = {"g", NULL}};
+    rv_relation *rel = NULL;
+    CHECK_EQ(pgx_resolve(&f, &spec, &rel), RV_OK);
+    if (rv_pg_version(f.s->pg) < 130000) {
+        CHECK(!rel->ordered_by_bound);
+        pgx_close(&f);
+        return;
+    }
+    REQUIRE(rel->ordered_by_bound);
+    rv_expr order[] = {{"g", NULL}, {"id", NULL}};
+    rv_pred set = {.expr = {"g", NULL}, .op = RV_NOT_NULL};
+    rv_page_spec page = {.relation = rel,
+                         .preds = &set,
+                         .n_preds = 1,
+                         .order = order,
+                         .n_order = 2,
+                         .limit = 900,
+                         .cut_us = 60000000};
+    tally t = walk(page, 5000);
+    CHECK_EQ(t.pages, 34);
+    CHECK(same_as("SELECT concat_ws('|', id, g, v) FROM t ORDER BY g, id"));
+    page.cut_us = 1; /* every page is too long: after each, the rest of its group */
+    t = walk(page, 5000);
+    CHECK_EQ(t.rows, 30000);
+    CHECK(t.pages <= 12);
+    CHECK(same_as("SELECT concat_ws('|', id, g, v) FROM t ORDER BY g, id"));
+    pgx_close(&f);
+}
+
+/* A page that meets another table than the one resolved says so, naming the column. */
+RV_TEST(altered_between_pages)
+{
+    static const char *const changes[] = {
+        "ALTER TABLE t DROP COLUMN v", "ALTER TABLE t RENAME v TO w",
+        "ALTER TABLE t ALTER v TYPE bigint USING 1", "ALTER TABLE t RENAME TO u"};
+    PGX_NEEDED();
+    REQUIRE(pgx_open(&f, "SELECT 1"));
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        CHECK(pgx_exec(&f,
+                       "DROP TABLE IF EXISTS t, u; CREATE TABLE t AS SELECT i AS id, i AS v "
+                       "FROM generate_series(1, 100) AS g(i); ALTER TABLE t ADD PRIMARY KEY (id)"));
+        rv_relation *rel = table("t");
+        REQUIRE(rel);
+        rv_expr order[RV_KEY_COLUMNS_MAX];
+        rv_page_spec page = key_page(rel, order, 10);
+        CHECK_EQ(read_page(&page, 100), RV_OK);
+        CHECK(pgx_exec(&f, changes[i]));
+        page.after = last;
+        CHECK_EQ(read_page(&page, 100), RV_E_SOURCE_CHANGED);
+        CHECK(strstr(f.err.text, i < 3 ? "'v'" : "dropped or renamed") != NULL);
+        CHECK(idle());
+    }
+    pgx_close(&f);
+}
+
 RV_TEST_MAIN(RV_CASE(pages_by_every_kind_of_key), RV_CASE(pages_by_two_columns),
              RV_CASE(pages_are_cut_by_bytes), RV_CASE(pages_are_cut_by_time),
              RV_CASE(rare_rows_are_found_in_key_windows),
              RV_CASE(ranges_of_blocks_inside_a_snapshot), RV_CASE(cursor),
              RV_CASE(cursor_that_fails), RV_CASE(values_that_do_not_fit), RV_CASE(overridden_key),
              RV_CASE(rows_are_dropped_and_still_counted), RV_CASE(a_cell_too_large),
-             RV_CASE(raw_bytes), RV_CASE(allocations_fail))
+             RV_CASE(raw_bytes), RV_CASE(groups_of_equal_bounds), RV_CASE(altered_between_pages),
+             RV_CASE(allocations_fail))

@@ -39,13 +39,13 @@ static rv_status join_rows(const PGresult *r, rv_buf *out, rv_error *err)
     return RV_OK;
 }
 
-rv_status rv_pgs_explain(rv_source *s, bool allow_row_security, const char *sql, rv_pgs_plan *out,
-                         rv_error *err)
+rv_status rv_pgs_explain(rv_source *s, bool allow_row_security, const char *settings,
+                         const char *sql, rv_pgs_plan *out, rv_error *err)
 {
     rv_buf b = RV_BUF_INIT;
     PGresult *r = NULL;
     rv_status st;
-    RV_GO(rv_buf_add_c(&b, "EXPLAIN (FORMAT JSON) ", err));
+    RV_GO(rv_buf_printf(&b, err, "%sEXPLAIN (FORMAT JSON) ", settings));
     RV_GO(rv_buf_add(&b, sql, strlen(sql) + 1, err));
     RV_GO(rv_pgs_read(s, allow_row_security, (const char *)b.ptr, "planning the read", &r, err));
     rv_buf_clear(&b);

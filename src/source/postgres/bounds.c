@@ -61,7 +61,8 @@ rv_status rv_pgs_rows(rv_source *s, bool allow_row_security, const rv_pgs_asked 
         return rv_fail(err, RV_E_INTERNAL, "%zu values are asked of one row", q->n);
     RV_GO(rv_arena_array(arena, q->n * q->most, sizeof *values, &values, err));
     RV_GO(rv_pgs_opening(s, allow_row_security, -1, &b, err));
-    RV_GO(rv_buf_printf(&b, err, "COPY (%s\n) TO STDOUT (FORMAT binary)", q->sql));
+    RV_GO(rv_buf_printf(&b, err, "%sCOPY (%s\n) TO STDOUT (FORMAT binary)",
+                        q->walking ? RV_PGS_WALKING : "", q->sql));
     RV_GO(rv_buf_add_byte(&b, 0, err));
     RV_GO(rv_pg_copy_begin(s->pg, (const char *)b.ptr, WHAT, err));
     st = drain(s, q, arena, values, &n, err);
@@ -214,6 +215,7 @@ static rv_status walk(rv_source *s, const rv_page_spec *from, uint64_t n, rv_are
     const rv_pgs_relation *r = from->relation->driver;
     uint32_t oids[RV_PGS_ORDER_MAX];
     rv_buf b = RV_BUF_INIT, list = RV_BUF_INIT;
+    size_t rows = 0;
     rv_status st = RV_OK;
     for (size_t i = 0; i < from->n_order; i++) {
         oids[i] = rv_pgs_expr_oid(from->relation, &from->order[i]);
@@ -226,8 +228,10 @@ static rv_status walk(rv_source *s, const rv_page_spec *from, uint64_t n, rv_are
     RV_GO(rv_buf_printf(&b, err, " ORDER BY %.*s LIMIT 1 OFFSET %llu", (int)list.len,
                         (const char *)list.ptr, (unsigned long long)(n - 1)));
     RV_GO(rv_buf_add_byte(&b, 0, err));
-    RV_GO(rv_pgs_first_row(s, r->allow_row_security, (const char *)b.ptr, oids, from->n_order,
-                           arena, out, out_found, err));
+    rv_pgs_asked q = {
+        .sql = (const char *)b.ptr, .oids = oids, .n = from->n_order, .most = 1, .walking = true};
+    RV_GO(rv_pgs_rows(s, r->allow_row_security, &q, arena, out, &rows, err));
+    *out_found = rows > 0;
 done:
     rv_buf_free(&b);
     rv_buf_free(&list);

@@ -44,20 +44,32 @@ done:
     return st;
 }
 
+rv_status rv_pgs_say(rv_source *s, const char *sql, const char *what, rv_error *err)
+{
+    rv_buf text = RV_BUF_INIT;
+    rv_status st;
+    RV_GO(rv_buf_printf(&text, err, "%s%s", s->comment, sql));
+    RV_GO(rv_buf_add_byte(&text, 0, err));
+    st = rv_pg_query(s->pg, (const char *)text.ptr, 0, what, NULL, err);
+done:
+    rv_buf_free(&text);
+    return st;
+}
+
 rv_status rv_pgs_ask_optional(rv_source *s, const char *sql, const char *what, PGresult **out,
                               rv_error *err)
 {
     if (PQtransactionStatus(rv_pg_libpq(s->pg)) == PQTRANS_IDLE)
         return rv_pgs_ask(s, sql, what, out, err);
     PGresult *r = NULL;
-    RV_TRY(rv_pg_query(s->pg, "SAVEPOINT " SAVEPOINT, 0, what, NULL, err));
+    RV_TRY(rv_pgs_say(s, "SAVEPOINT " SAVEPOINT, what, err));
     rv_status st = rv_pgs_ask(s, sql, what, &r, err);
     if (rv_pg_broken(s->pg))
         return st;
     /* also after success: the settings of the question end with it */
     rv_status ended =
-        rv_pg_query(s->pg, "ROLLBACK TO SAVEPOINT " SAVEPOINT "; RELEASE SAVEPOINT " SAVEPOINT, 0,
-                    what, NULL, st == RV_OK ? err : NULL);
+        rv_pgs_say(s, "ROLLBACK TO SAVEPOINT " SAVEPOINT "; RELEASE SAVEPOINT " SAVEPOINT, what,
+                   st == RV_OK ? err : NULL);
     st = st == RV_OK ? ended : st;
     if (st == RV_OK && out)
         *out = r;
@@ -172,9 +184,9 @@ static rv_status detect_statement_pool(rv_source *s, const rv_source_opts *opts,
         return RV_OK;
     rv_error begin;
     rv_error_clear(&begin);
-    rv_status st = rv_pg_query(s->pg, "BEGIN", 0, what, NULL, &begin);
+    rv_status st = rv_pgs_say(s, "BEGIN", what, &begin);
     if (st == RV_OK)
-        st = rv_pg_query(s->pg, "ROLLBACK", 0, what, NULL, &begin);
+        st = rv_pgs_say(s, "ROLLBACK", what, &begin);
     if (st == RV_OK)
         return RV_OK;
     if (st == RV_E_INTERRUPTED) {

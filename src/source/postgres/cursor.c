@@ -115,12 +115,14 @@ done:
 
 rv_status rv_pgs_cursor_start(rv_scan *scan, const rv_page_spec *page, rv_error *err)
 {
-    uint64_t first =
+    uint64_t wished =
         page->fetch_rows && page->fetch_rows < FIRST_ROWS ? page->fetch_rows : FIRST_ROWS;
+    uint64_t row_bytes = scan->rel->row_bytes > 0 ? (uint64_t)scan->rel->row_bytes : 0;
     scan->fetches.opened_us = rv_clock_mono_us();
     RV_TRY(begin(scan, err));
     RV_TRY(declare(scan, page, err));
-    return fetch(scan, first, err);
+    /* also the probe of the width must not spill */
+    return fetch(scan, rv_pgs_fetch_rows(wished, scan->fetches.work_mem_bytes, row_bytes), err);
 }
 
 /* Ends the transaction well; what was read is complete. */
@@ -129,7 +131,7 @@ static rv_status finish(rv_scan *scan, rv_error *err)
     bool own = scan->fetches.own_transaction;
     PQclear(scan->fetches.rows);
     scan->fetches.rows = NULL;
-    RV_TRY(run(scan, own ? "CLOSE _rivet; COMMIT" : "CLOSE _rivet", NULL, err));
+    RV_TRY(rv_pgs_say(scan->s, own ? "CLOSE _rivet; COMMIT" : "CLOSE _rivet", scan->what, err));
     scan->fetches.open = false;
     if (own)
         atomic_store(&scan->s->held_session, 0);
@@ -215,10 +217,10 @@ void rv_pgs_cursor_close(rv_scan *scan)
         return;
     f->open = false;
     if (!f->own_transaction) {
-        (void)!run(scan, "CLOSE _rivet", NULL, NULL);
+        (void)!rv_pgs_say(scan->s, "CLOSE _rivet", scan->what, NULL);
         return;
     }
     /* a connection on which even this fails is broken and closed by whoever owns it */
-    (void)!run(scan, "ROLLBACK", NULL, NULL);
+    (void)!rv_pgs_say(scan->s, "ROLLBACK", scan->what, NULL);
     atomic_store(&scan->s->held_session, 0);
 }

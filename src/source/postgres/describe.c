@@ -40,8 +40,9 @@ rv_status rv_pgs_description_print(const rv_pgs_resolving *v, const char **out, 
     rv_buf b = RV_BUF_INIT;
     rv_status st = RV_OK;
     for (size_t i = 0; i < v->n_columns; i++)
-        RV_GO(rv_buf_printf(&b, err, "%zu:%s %u %d\n", strlen(v->columns[i].name),
-                            v->columns[i].name, v->columns[i].oid, v->columns[i].typmod));
+        RV_GO(rv_buf_printf(&b, err, "%zu:%s %u %d@%u.%d\n", strlen(v->columns[i].name),
+                            v->columns[i].name, v->columns[i].oid, v->columns[i].typmod,
+                            v->columns[i].table, v->columns[i].attnum));
     RV_GO(rv_pgs_keep(&b, v->arena, out, err));
 done:
     rv_buf_free(&b);
@@ -270,5 +271,5 @@ rv_status rv_pgs_bind_columns(rv_pgs_resolving *v, rv_error *err)
     RV_TRY(rv_schema_check_names(rel->schema, err));
     if (v->spec->n_overrides)
         RV_TRY(check_overrides(v, err));
-    return n_bad ? fail_refused(v, bad, n_bad, err) : RV_OK;
+    return n_bad && !v->spec->keep_unsupported ? fail_refused(v, bad, n_bad, err) : RV_OK;
 }

@@ -115,9 +115,32 @@ static bool names_column(const char *expression, const char *column)
     return false;
 }
 
-/* The first node that is no walk along an index which the column bounds; NULL: there is none. */
-static const json_t *first_refusing(const json_t *node, const char *column)
+static const json_t *only_child(const json_t *node)
 {
+    const json_t *children = json_object_get(node, "Plans"), *found = NULL;
+    for (size_t i = 0; i < json_array_size(children); i++) {
+        const json_t *child = json_array_get(children, i);
+        if (is_aside(child))
+            continue;
+        if (found)
+            return NULL;
+        found = child;
+    }
+    return found;
+}
+
+/* Rows come in the order of one column already; only equal ones are sorted, group by group. */
+static bool sorts_groups(const json_t *node)
+{
+    return is_type(node, "Incremental Sort") &&
+           json_array_size(json_object_get(node, "Presorted Key")) == 1;
+}
+
+/* The first node that is no walk along an index which the column bounds; NULL: there is none. */
+static const json_t *first_refusing(const json_t *node, const char *column, unsigned flags)
+{
+    if ((flags & RV_PGS_JUDGE_PRESORTED) && sorts_groups(node) && only_child(node))
+        return first_refusing(only_child(node), column, flags);
     if (is_type(node, "Index Scan") || is_type(node, "Index Only Scan"))
         return !column || names_column(text_of(node, "Index Cond"), column) ? NULL : node;
     if (!is_type(node, "Append") && !is_type(node, "Merge Append"))
@@ -126,7 +149,7 @@ static const json_t *first_refusing(const json_t *node, const char *column)
     size_t n = 0;
     for (size_t i = 0; i < json_array_size(children); i++) {
         const json_t *child = json_array_get(children, i);
-        const json_t *bad = is_aside(child) ? NULL : first_refusing(child, column);
+        const json_t *bad = is_aside(child) ? NULL : first_refusing(child, column, flags);
         if (bad)
             return bad;
         n += !is_aside(child);
@@ -148,33 +171,21 @@ static const json_t *find_seq_scan(const json_t *node)
     return NULL;
 }
 
-static const json_t *only_child(const json_t *node)
-{
-    const json_t *children = json_object_get(node, "Plans"), *found = NULL;
-    for (size_t i = 0; i < json_array_size(children); i++) {
-        const json_t *child = json_array_get(children, i);
-        if (is_aside(child))
-            continue;
-        if (found)
-            return NULL;
-        found = child;
-    }
-    return found;
-}
-
-rv_status rv_pgs_plan_judge(const rv_pgs_plan *p, const char *column, bool window, rv_arena *arena,
-                            const char **out_reason, bool *out_seq_scan, rv_error *err)
+rv_status rv_pgs_plan_judge(const rv_pgs_plan *p, const char *column, unsigned flags,
+                            rv_arena *arena, const char **out_reason, bool *out_seq_scan,
+                            rv_error *err)
 {
     const json_t *node = p->node, *bad = NULL;
+    bool window = (flags & RV_PGS_JUDGE_WINDOW) != 0;
     /* our own casts around a page; what it holds is judged */
     if (is_type(node, "Subquery Scan") && strcmp(text_of(node, "Alias"), "_rivet") == 0 &&
         only_child(node))
         node = only_child(node);
     const json_t *below = is_type(node, "Limit") && !window ? only_child(node) : NULL;
     if (window)
-        bad = first_refusing(node, column);
+        bad = first_refusing(node, column, flags);
     else
-        bad = below ? first_refusing(below, column) : node;
+        bad = below ? first_refusing(below, column, flags) : node;
     *out_reason = NULL;
     *out_seq_scan = bad && find_seq_scan(p->node) != NULL;
     if (!bad)

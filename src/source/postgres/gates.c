@@ -52,13 +52,18 @@ done:
 static rv_status judge(rv_pgs_resolving *v, const rv_page_spec *page, uint64_t limit,
                        const char **out_reason, bool *out_seq_scan, rv_error *err)
 {
+    unsigned flags =
+        (limit ? 0 : RV_PGS_JUDGE_WINDOW) | (v->r->presorted ? RV_PGS_JUDGE_PRESORTED : 0);
     rv_pgs_plan plan = {NULL, NULL};
     rv_buf b = RV_BUF_INIT;
     rv_status st;
     RV_GO(rv_pgs_select(page, limit, &b, err));
     RV_GO(rv_buf_add_byte(&b, 0, err));
-    RV_GO(rv_pgs_explain(v->s, v->r->allow_row_security, (const char *)b.ptr, &plan, err));
-    RV_GO(rv_pgs_plan_judge(&plan, page->after ? page->order[0].column : NULL, limit == 0, v->arena,
+    /* of a condition, the planner's own opinion: a walk may meet few rows, and it knows */
+    const char *settings = v->r->condition ? "" : RV_PGS_WALKING;
+    RV_GO(
+        rv_pgs_explain(v->s, v->r->allow_row_security, settings, (const char *)b.ptr, &plan, err));
+    RV_GO(rv_pgs_plan_judge(&plan, page->after ? page->order[0].column : NULL, flags, v->arena,
                             out_reason, out_seq_scan, err));
 done:
     rv_pgs_plan_free(&plan);
@@ -215,11 +220,16 @@ rv_status rv_pgs_bound_order(rv_pgs_resolving *v, const char **out_reason, rv_er
         rel->ordered_by_bound = true;
         return RV_OK;
     }
-    if (!catalog_orders(v) && !(large && bound->fallback))
+    bool ordered = catalog_orders(v);
+    /* since version 13 equal values of an index's one column are sorted group by group */
+    v->r->presorted = !ordered && large && rel->bound_indexed &&
+                      rv_pg_version(v->s->pg) >= 130000 && !v->s->info.cannot_cut;
+    if (!ordered && !v->r->presorted && !(large && bound->fallback))
         return rv_arena_printf(v->arena, out_reason, err, "no index by %s and the key",
                                bound->column);
     if (large)
         RV_TRY(rv_pgs_page_gate(v, true, out_reason, &seq, err));
     rel->ordered_by_bound = *out_reason == NULL;
+    v->r->presorted = v->r->presorted && rel->ordered_by_bound;
     return RV_OK;
 }

@@ -54,8 +54,10 @@ rv_status rv_pgs_opening(const rv_source *s, bool allow_row_security, int64_t st
 /* opening + sql as one simple query; the rows of its last statement as text. */
 rv_status rv_pgs_ask(rv_source *s, const char *sql, const char *what, PGresult **out,
                      rv_error *err) RV_MUST_USE;
-/* The same inside an aborting savepoint or on its own when a snapshot is open, so that a failure
- * does not spoil the transaction: for optional catalog queries. */
+/* The comment and `sql`, a word about the transaction itself. */
+rv_status rv_pgs_say(rv_source *s, const char *sql, const char *what, rv_error *err) RV_MUST_USE;
+/* The same as rv_pgs_ask inside an aborting savepoint or on its own when a snapshot is open, so
+ * that a failure does not spoil the transaction: for optional catalog queries. */
 rv_status rv_pgs_ask_optional(rv_source *s, const char *sql, const char *what, PGresult **out,
                               rv_error *err) RV_MUST_USE;
 /* A column of a result as text in the arena, NULL for SQL NULL; as integer, `otherwise` for NULL
@@ -98,6 +100,8 @@ typedef struct rv_pgs_relation {
     bool wrapped;           /* from is "(query LF) AS _rivet" */
     bool windows_first;     /* spliced: no index serves the condition, so that a plain page would
                                scan the table; its first page is a key window already */
+    bool presorted;         /* pages by the bound sort what is equal in it: many equal rows make
+                               one statement long */
     uint32_t base_oid;      /* pg_class oid of the one base table; 0 unknown */
     char relkind;
     int64_t pages; /* relpages of the heap for ranges, from pg_relation_size */

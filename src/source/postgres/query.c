@@ -129,7 +129,7 @@ static rv_status warn_materialised(rv_pgs_resolving *v, rv_error *err)
     rv_pgs_plan plan = {NULL, NULL};
     if (v->spec->mode != RV_CHUNKED)
         return RV_OK;
-    RV_TRY(rv_pgs_explain(v->s, v->r->allow_row_security, v->r->query, &plan, err));
+    RV_TRY(rv_pgs_explain(v->s, v->r->allow_row_security, "", v->r->query, &plan, err));
     if (computes_all_first(plan.node))
         RV_LOG_WARN(v->s->env, "the query is computed anew for every chunk; make it a table, or "
                                "read it with mode: full");

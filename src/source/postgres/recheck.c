@@ -2,11 +2,11 @@
  * Source: spec "source-safety" section 13. */
 #include <stdlib.h>
 
-#include "source/postgres/relation_internal.h"
+#include "source/postgres/scan_internal.h"
 
-/* "<bytes>:<name> <oid> <modifier>\n" of a fingerprint. */
+/* "<bytes>:<name> <oid> <modifier>@<where it comes from>\n" of a fingerprint. */
 typedef struct line {
-    rv_str name, type;
+    rv_str name, type, origin;
 } line;
 
 static bool next_line(const char **at, line *out)
@@ -16,8 +16,9 @@ static bool next_line(const char **at, line *out)
         return false;
     size_t n = (size_t)strtoull(*at, &colon, 10);
     out->name = (rv_str){colon + 1, n};
-    const char *type = colon + 1 + n, *end = strchr(type, '\n');
-    out->type = (rv_str){type, (size_t)(end - type)};
+    const char *type = colon + 1 + n, *origin = strchr(type, '@'), *end = strchr(origin, '\n');
+    out->type = (rv_str){type, (size_t)(origin - type)};
+    out->origin = (rv_str){origin, (size_t)(end - origin)};
     *at = end + 1;
     return true;
 }
@@ -38,14 +39,46 @@ static rv_status compare(const char *then, const char *now, const char *what, rv
             return changed(what, a.name, "was dropped, renamed or moved", err);
         if (!rv_str_eq(a.type, b.type))
             return changed(what, a.name, "changed its type", err);
+        if (!rv_str_eq(a.origin, b.origin))
+            return changed(what, a.name, "was replaced by another of its name", err);
     }
     return next_line(&now, &b) ? changed(what, b.name, "was added", err) : RV_OK;
+}
+
+static rv_status replaced(const char *what, rv_error *err)
+{
+    rv_status st = rv_fail(err, RV_E_SOURCE_CHANGED,
+                           "%s: another relation took its name while it was read", what);
+    rv_hint(err, "run again: the next run reads the new one and applies on_schema_drift");
+    return st;
+}
+
+/* Pages name the relation, its columns are looked up by number: both must mean the same. */
+static rv_status recheck_name(rv_pgs_resolving *v, const char *what, rv_error *err)
+{
+    rv_buf b = RV_BUF_INIT;
+    PGresult *r = NULL;
+    rv_status st;
+    RV_GO(rv_buf_add_c(&b, "SELECT pg_catalog.to_regclass(", err));
+    RV_GO(rv_pgs_literal(rv_str_c(v->r->from), &b, err));
+    RV_GO(rv_buf_add(&b, ")::oid", sizeof ")::oid", err));
+    RV_GO(rv_pgs_ask(v->s, (const char *)b.ptr, what, &r, err));
+    int64_t oid = PQntuples(r) == 1 ? rv_pgs_int(r, 0, 0, 0) : 0;
+    if (oid != 0 && oid != (int64_t)v->r->base_oid)
+        st = replaced(what, err);
+    else if (oid == 0)
+        st = rv_fail(err, RV_E_SOURCE_CHANGED, "%s: it was dropped or renamed", what);
+done:
+    PQclear(r);
+    rv_buf_free(&b);
+    return st;
 }
 
 static rv_status recheck_table(rv_pgs_resolving *v, const char *what, const char **out,
                                rv_error *err)
 {
     rv_pgs_table t = {.oid = v->r->base_oid};
+    RV_TRY(recheck_name(v, what, err));
     RV_TRY(rv_pgs_table_attrs(v->s, &t, v->arena, err));
     if (t.n_attrs == 0)
         return rv_fail(err, RV_E_SOURCE_CHANGED, "%s: it was dropped or renamed", what);
@@ -82,6 +115,46 @@ rv_status rv_pgs_recheck(rv_source *s, const rv_relation *rel, rv_error *err)
         RV_GO(recheck_table(&v, what, &now, err));
     st = compare(v.r->fingerprint, now, what, err);
 done:
+    rv_arena_free(&arena);
+    return st;
+}
+
+/* The statement worked when the relation was resolved: what these say came since. */
+static bool names_the_catalog(const rv_error *e)
+{
+    static const char *const states[] = {"42703", "42P01", "42883", "42804", "3F000"};
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
+        if (strcmp(e->native, states[i]) == 0)
+            return true;
+    return false;
+}
+
+static rv_status as_changed(const char *what, rv_error *err)
+{
+    char said[300];
+    rv_error_headline(err, said, sizeof said);
+    rv_status st =
+        rv_fail(err, RV_E_SOURCE_CHANGED, "%s: it was altered while it was read\n%s", what, said);
+    rv_hint(err, "run again: the next run sees the new columns and applies on_schema_drift");
+    return st;
+}
+
+rv_status rv_pgs_blame_change(rv_source *s, const rv_relation *rel, rv_status st, rv_error *err)
+{
+    const char *what = NULL;
+    rv_error now;
+    rv_arena arena = RV_ARENA_INIT;
+    PGTransactionStatusType at = PQtransactionStatus(rv_pg_libpq(s->pg));
+    bool usable = !rv_pg_broken(s->pg) && (at == PQTRANS_IDLE || at == PQTRANS_INTRANS);
+    if (!err || err->retry != RV_RETRY_P || st == RV_E_INTERRUPTED || st == RV_E_MEMORY)
+        return st;
+    rv_error_clear(&now);
+    if (usable && rv_pgs_recheck(s, rel, &now) == RV_E_SOURCE_CHANGED) {
+        *err = now;
+        st = now.code;
+    } else if (names_the_catalog(err) && rv_pgs_what(rel, &arena, &what, NULL) == RV_OK) {
+        st = as_changed(what, err);
+    }
     rv_arena_free(&arena);
     return st;
 }

@@ -91,18 +91,26 @@ rv_status rv_pgs_plan_parse(rv_str json, rv_pgs_plan *out, rv_error *err) RV_MUS
 void rv_pgs_plan_free(rv_pgs_plan *p);
 int64_t rv_pgs_plan_rows(const rv_pgs_plan *p);  /* -1 unknown */
 int64_t rv_pgs_plan_width(const rv_pgs_plan *p); /* -1 unknown */
-/* Gate 4: Limit (unless `window`) over index scans that find `column` (NULL: any) in their index
+#define RV_PGS_JUDGE_WINDOW 1u                   /* no Limit is expected */
+#define RV_PGS_JUDGE_PRESORTED 2u /* groups equal in `column` may be sorted as they come */
+/* Gate 4: Limit (unless a window) over index scans that find `column` (NULL: any) in their index
  * condition. *out_reason NULL: accepted; else the node that refuses, in the arena.
  * *out_seq_scan: the plan reads a whole table. */
-rv_status rv_pgs_plan_judge(const rv_pgs_plan *p, const char *column, bool window, rv_arena *arena,
-                            const char **out_reason, bool *out_seq_scan, rv_error *err) RV_MUST_USE;
+rv_status rv_pgs_plan_judge(const rv_pgs_plan *p, const char *column, unsigned flags,
+                            rv_arena *arena, const char **out_reason, bool *out_seq_scan,
+                            rv_error *err) RV_MUST_USE;
+
+/* In front of whatever walks an index by LIMIT: near the end of a range the planner would rather
+ * sort what is left, on disk if it has to. The price it puts on a sort must not set off JIT. */
+#define RV_PGS_WALKING "SET LOCAL enable_sort=off; SET LOCAL jit=off; "
 
 /* ---- ask.c: statements about the relation itself, under its own row security ---- */
 
 rv_status rv_pgs_read(rv_source *s, bool allow_row_security, const char *sql, const char *what,
                       PGresult **out, rv_error *err) RV_MUST_USE;
-rv_status rv_pgs_explain(rv_source *s, bool allow_row_security, const char *sql, rv_pgs_plan *out,
-                         rv_error *err) RV_MUST_USE;
+/* `settings`: those the statement itself runs under, RV_PGS_WALKING or "". */
+rv_status rv_pgs_explain(rv_source *s, bool allow_row_security, const char *settings,
+                         const char *sql, rv_pgs_plan *out, rv_error *err) RV_MUST_USE;
 /* As rv_arena_cstr of a buffer, which is empty afterwards. */
 rv_status rv_pgs_keep(rv_buf *b, rv_arena *arena, const char **out, rv_error *err) RV_MUST_USE;
 /* "reading table 'public.orders'", "reading the query". */
@@ -176,7 +184,8 @@ typedef struct rv_pgs_asked {
     const char *sql;
     const uint32_t *oids; /* of its n columns */
     size_t n;
-    size_t most; /* rows kept; `out` has room for n * most */
+    size_t most;  /* rows kept; `out` has room for n * most */
+    bool walking; /* under RV_PGS_WALKING */
 } rv_pgs_asked;
 rv_status rv_pgs_rows(rv_source *s, bool allow_row_security, const rv_pgs_asked *q, rv_arena *arena,
                       rv_datum *out, size_t *out_n, rv_error *err) RV_MUST_USE;

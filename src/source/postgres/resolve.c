@@ -179,7 +179,7 @@ static rv_status estimate(rv_pgs_resolving *v, rv_error *err)
     const char *sql = r->query;
     if (!sql)
         RV_TRY(rv_arena_printf(v->arena, &sql, err, "SELECT %s FROM %s", r->list, r->from));
-    RV_TRY(rv_pgs_explain(v->s, r->allow_row_security, sql, &plan, err));
+    RV_TRY(rv_pgs_explain(v->s, r->allow_row_security, "", sql, &plan, err));
     rel->row_estimate = rv_pgs_plan_rows(&plan);
     rel->row_bytes = rv_pgs_plan_width(&plan);
     if (!r->query && rel->row_estimate > 0 && v->table->bytes > 0)

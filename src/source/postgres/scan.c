@@ -302,6 +302,16 @@ static rv_status read_rows(rv_scan *scan, rv_builder *b, bool *out_end, rv_error
     return RV_OK;
 }
 
+/* Ends what the scan has open, so that the catalog can be asked. */
+static rv_status failed(rv_scan *scan, rv_status st, rv_error *err)
+{
+    if (!err || err->retry != RV_RETRY_P || st == RV_E_INTERRUPTED || st == RV_E_MEMORY)
+        return st;
+    rv_pgs_cursor_close(scan);
+    (void)!rv_pg_copy_cut(scan->s->pg, NULL);
+    return rv_pgs_blame_change(scan->s, scan->rel, st, err);
+}
+
 rv_status rv_pgs_next(rv_scan *scan, rv_builder *builder, bool *out_end, rv_error *err)
 {
     bool end = false;
@@ -309,8 +319,10 @@ rv_status rv_pgs_next(rv_scan *scan, rv_builder *builder, bool *out_end, rv_erro
         *out_end = true;
         return RV_OK;
     }
-    if (scan->rel->shape == RV_SHAPE_CURSOR)
-        return rv_pgs_cursor_next(scan, builder, out_end, err);
+    if (scan->rel->shape == RV_SHAPE_CURSOR) {
+        rv_status fetched = rv_pgs_cursor_next(scan, builder, out_end, err);
+        return fetched == RV_OK ? RV_OK : failed(scan, fetched, err);
+    }
     arm(scan);
     rv_status st = read_rows(scan, builder, &end, err);
     account(scan);
@@ -320,7 +332,7 @@ rv_status rv_pgs_next(rv_scan *scan, rv_builder *builder, bool *out_end, rv_erro
     scan->done = end || st != RV_OK;
     if (st == RV_OK)
         *out_end = end;
-    return st;
+    return st == RV_OK ? RV_OK : failed(scan, st, err);
 }
 
 /* ---- begin and end ---- */
@@ -355,6 +367,8 @@ rv_status rv_pgs_copy_start(rv_scan *scan, const rv_page_spec *page, const rv_pg
     rv_status st;
     int64_t limit_ms = statement_limit_ms(scan);
     RV_GO(rv_pgs_reading(scan, limit_ms, &sql, err));
+    if (page->n_order && (opts->limit || page->until || scan->whole_group))
+        RV_GO(rv_buf_add_c(&sql, RV_PGS_WALKING, err));
     RV_GO(rv_buf_add_c(&sql, "COPY (", err));
     RV_GO(rv_pgs_select_with(page, opts, &sql, err));
     RV_GO(rv_buf_add_c(&sql, "\n) TO STDOUT (FORMAT binary)", err));
@@ -408,6 +422,7 @@ static rv_status start_page(rv_scan *scan, const rv_page_spec *page, rv_error *e
     rv_pgs_select_opts opts = {.limit = page->limit};
     scan->cut_empty = rv_pgs_window_applies(page);
     RV_TRY(rv_pgs_window_enter(scan, &bounded, err));
+    RV_TRY(rv_pgs_window_group(scan, page, &opts, err));
     return rv_pgs_copy_start(scan, &bounded, &opts, err);
 }
 
@@ -442,10 +457,12 @@ rv_status rv_pgs_scan(rv_source *s, const rv_page_spec *page, rv_scan **out, rv_
     scan->start_us = rv_clock_mono_us();
     rv_status st = start(scan, page, err);
     account(scan);
-    if (st == RV_OK)
+    if (st == RV_OK) {
         *out = scan;
-    else
-        rv_pgs_scan_close(scan);
+        return RV_OK;
+    }
+    st = failed(scan, st, err);
+    rv_pgs_scan_close(scan);
     return st;
 }
 

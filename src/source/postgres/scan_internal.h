@@ -90,6 +90,7 @@ struct rv_scan {
     int64_t cut_at_us;    /* monotonic; 0 never */
     bool may_cut;         /* by a cancel */
     bool cut_empty;       /* also before the first row */
+    bool whole_group;     /* rv_pgs_window_group bounded it */
     bool server_limit;    /* statement_timeout is the page's, not the user's */
     bool windowed;
     bool patient;                  /* the smallest window: it is read to its end */
@@ -107,6 +108,12 @@ rv_status rv_pgs_reading(rv_scan *scan, int64_t limit_ms, rv_buf *out, rv_error 
 /* comment, settings and "COPY (select LF) TO STDOUT (FORMAT binary)". */
 rv_status rv_pgs_copy_start(rv_scan *scan, const rv_page_spec *page, const rv_pgs_select_opts *opts,
                             rv_error *err) RV_MUST_USE;
+
+/* ---- recheck.c ---- */
+
+/* Of a statement that failed for good and is over: was the relation altered since it was resolved?
+ * Then RV_E_SOURCE_CHANGED, naming the column, takes the error's place. */
+rv_status rv_pgs_blame_change(rv_source *s, const rv_relation *rel, rv_status st, rv_error *err);
 
 /* ---- ranges.c: windows of heap blocks inside one snapshot ---- */
 
@@ -130,6 +137,10 @@ bool rv_pgs_window_applies(const rv_page_spec *page);
 /* When windows are on for this relation: bounds `io_page` by the end of the next one, and sets
  * scan->windowed, end_of_window and more_windows. */
 rv_status rv_pgs_window_enter(rv_scan *scan, rv_page_spec *io_page, rv_error *err) RV_MUST_USE;
+/* A page that begins inside a group of equal bounds, after one that such a group made long: bounds
+ * `io_opts` by the group's end and takes the limit off, for each page would sort it anew. */
+rv_status rv_pgs_window_group(rv_scan *scan, const rv_page_spec *page, rv_pgs_select_opts *io_opts,
+                              rv_error *err) RV_MUST_USE;
 /* After the page: turns windows on or off, sizes the next one. */
 rv_status rv_pgs_window_leave(rv_scan *scan, bool cut_by_time, rv_error *err) RV_MUST_USE;
 #endif

@@ -53,7 +53,7 @@ rv_status rv_pgs_snapshot_end(rv_source *s, rv_error *err)
     atomic_store(&s->held_session, 0);
     if (!open || rv_pg_broken(s->pg))
         return RV_OK;
-    return rv_pg_query(s->pg, "COMMIT", 0, "ending the snapshot", NULL, err);
+    return rv_pgs_say(s, "COMMIT", "ending the snapshot", err);
 }
 
 static bool is_passing(const rv_error *e)

@@ -282,8 +282,9 @@ rv_status rv_pgs_attr_print(const rv_pgs_table *t, rv_arena *arena, const char *
     rv_buf b = RV_BUF_INIT;
     rv_status st = RV_OK;
     for (size_t i = 0; i < t->n_attrs; i++)
-        RV_GO(rv_buf_printf(&b, err, "%zu:%s %u %d\n", strlen(t->attrs[i].name), t->attrs[i].name,
-                            t->attrs[i].type, t->attrs[i].typmod));
+        RV_GO(rv_buf_printf(&b, err, "%zu:%s %u %d@%d\n", strlen(t->attrs[i].name),
+                            t->attrs[i].name, t->attrs[i].type, t->attrs[i].typmod,
+                            t->attrs[i].number));
     RV_GO(rv_pgs_keep(&b, arena, out, err));
 done:
     rv_buf_free(&b);

@@ -12,6 +12,7 @@ struct rv_pgs_window {
     const rv_relation *rel;
     bool on;
     uint64_t keys; /* of the next window */
+    bool group;    /* the next page begins inside a group of equal bounds, a large one */
 };
 
 bool rv_pgs_window_applies(const rv_page_spec *page)
@@ -84,6 +85,30 @@ rv_status rv_pgs_window_enter(rv_scan *scan, rv_page_spec *io_page, rv_error *er
     return RV_OK;
 }
 
+rv_status rv_pgs_window_group(rv_scan *scan, const rv_page_spec *page, rv_pgs_select_opts *io_opts,
+                              rv_error *err)
+{
+    rv_pgs_window *w = NULL;
+    rv_buf b = RV_BUF_INIT;
+    rv_status st;
+    if (!scan->r->presorted || !page->limit || !page->after || page->after[0].null)
+        return RV_OK;
+    RV_TRY(window_of(scan->s, scan->rel, &w, err));
+    if (!w->group)
+        return RV_OK;
+    RV_GO(rv_pgs_expr(scan->r, &page->order[0], &b, err));
+    RV_GO(rv_buf_add_c(&b, " <= ", err));
+    RV_GO(rv_pgs_datum(&page->after[0], rv_pgs_expr_oid(scan->rel, &page->order[0]), &b, err));
+    RV_GO(rv_pgs_keep(&b, &scan->arena, &io_opts->extra, err));
+    w->group = false;
+    io_opts->limit = scan->page.limit = 0;
+    scan->may_cut = false; /* what is left would be sorted once more */
+    scan->whole_group = scan->more_windows = true;
+done:
+    rv_buf_free(&b);
+    return st;
+}
+
 /* Windows are to take between a quarter and a half of the page's time. */
 static void resize(rv_pgs_window *w, const rv_scan *scan)
 {
@@ -99,6 +124,10 @@ static void resize(rv_pgs_window *w, const rv_scan *scan)
 rv_status rv_pgs_window_leave(rv_scan *scan, bool cut_by_time, rv_error *err)
 {
     rv_pgs_window *w = NULL;
+    if (scan->r->presorted && !scan->whole_group && scan->page.limit && scan->page.cut_us) {
+        RV_TRY(window_of(scan->s, scan->rel, &w, err));
+        w->group = scan->end.elapsed_us >= scan->page.cut_us;
+    }
     if (!scan->cut_empty) /* the page was none that windows apply to */
         return RV_OK;
     RV_TRY(window_of(scan->s, scan->rel, &w, err));
