@@ -105,7 +105,8 @@ def polite(w, names=("x",), transactions=False):
             bad.append(("transaction", app, text[:200]))
         if re.search(r"\b(PREPARE|LISTEN|TEMP|pg_advisory)\b", text):
             bad.append(("session object", app, text[:200]))
-    bad += [("error", e["app"], e["text"][:200]) for e in w.entries if re.match(r"(ERROR|FATAL|PANIC):", e["text"])]
+    bad += [("error", e["app"], e["text"][:200]) for e in w.entries if re.match(r"(ERROR|FATAL|PANIC):", e["text"])
+            and "canceling statement due to user request" not in e["text"]]  # a page cut by our own clock
     bad += [("temporary file", e["app"], e["text"]) for e in w.entries if "temporary file" in e["text"]]
     assert not bad, bad[:8]
 
@@ -176,7 +177,7 @@ def test_wide_rows_stay_short(place):
             pg.config(place, db, [{"name": f"x{attempt}", "table": "t"}], tuning={"throttle_ms": 50})
             with Witness(db) as w:
                 [told], _ = pg.export_row(place)
-            polite_or_cancelled(w, f"x{attempt}")
+            polite(w, (f"x{attempt}",))
             longest, p99, count = times_of(w)
             looks.append((longest[0], p99, count, told["peak_rss_mb"]))
             if longest[0] <= LIMIT_MS and told["peak_rss_mb"] <= 64 and w.idle_in_transaction == 0:
@@ -187,12 +188,6 @@ def test_wide_rows_stay_short(place):
 
 
 test_wide_rows_stay_short.alone = True
-
-
-def polite_or_cancelled(w, name):
-    """A page that proved too wide may be cut by a cancel of our own."""
-    w.entries = [e for e in w.entries if "canceling statement due to user request" not in e["text"]]
-    polite(w, (name,))
 
 
 def test_every_shape_is_polite(place):
@@ -225,7 +220,7 @@ def test_check_doctor_init_and_plan_are_short_too(place):
                         ("init", "--source", db.url()), ("init", "--source", db.url(), "--discover")):
             with Witness(db) as w:
                 place.rivet(*command, code=0)
-            slow = [(ms, t[:120]) for ms, t, _ in w.statements() if ms > LIMIT_MS]
+            slow = [(ms, t[-400:]) for ms, t, _ in w.statements() if ms > LIMIT_MS]
             assert not slow, (command, slow)
             assert all(e["app"].startswith("rivet") for e in w.entries if "duration" in e["text"]), command
 

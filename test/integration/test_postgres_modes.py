@@ -222,6 +222,17 @@ def test_empty_and_wide_tables(place):
         same_rows(place.dataset("big"), db.rows("SELECT * FROM big"))
 
 
+def test_ranges_with_empty_blocks(place):
+    """Blocks without a row, in the middle and at the end, neither stop nor hold the reading by addresses."""
+    with pg.database() as db:
+        db.sql("CREATE TABLE heap (v integer, pad text)", "INSERT INTO heap SELECT i, repeat('x', 100) FROM generate_series(1, 30000) i",
+               "DELETE FROM heap WHERE v BETWEEN 3000 AND 21000 OR v > 29000", "VACUUM (TRUNCATE false) heap", "ANALYZE heap")
+        for size in (40, 170, 5000, 50000):
+            pg.config(place, db, [{"name": f"x{size}", "table": "heap"}], tuning={"batch_size": size})
+            place.rivet("run", "-c", "rivet.yaml", code=0, timeout=100)
+            assert sorted(r["v"] for r in place.dataset(f"x{size}")) == [*range(1, 3000), *range(21001, 29001)], size
+
+
 def test_time_window_and_partitions(place):
     with pg.database() as db:
         db.sql("CREATE TABLE t (id integer PRIMARY KEY, at timestamptz, u bigint)",

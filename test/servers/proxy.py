@@ -50,7 +50,8 @@ class FaultProxy:
             try:
                 client, _ = self.listener.accept()
             except OSError:
-                return
+                time.sleep(0.01)  # one that went away before it was taken; the end is seen above
+                continue
             self.connections += 1
             if self.refuse:
                 _reset((client,))
