@@ -1,6 +1,7 @@
 #include "cli/render_check.h"
 
 #include <ctype.h>
+#include <stdio.h>
 
 #include "cli/table_text.h"
 
@@ -59,12 +60,23 @@ static rv_status add_verdict(const rv_check_report *r, rv_buf *out, rv_error *er
 
 enum { PLAIN_COLUMNS = 5, TARGET_COLUMNS = 8 };
 
+/* What a column becomes; one without a lossless type becomes nothing. */
+static void type_words(const rv_column *c, char name[RV_TYPE_NAME_SIZE],
+                       char arrow[RV_TYPE_NAME_SIZE])
+{
+    (void)snprintf(name, RV_TYPE_NAME_SIZE, "%s", "unsupported");
+    (void)snprintf(arrow, RV_TYPE_NAME_SIZE, "%s", "unsupported");
+    if (c->fidelity == RV_UNSUPPORTED)
+        return;
+    rv_type_name(c->type, name);
+    rv_type_arrow(c->type, arrow);
+}
+
 static rv_status fill_row(const rv_check_column *c, bool target, rv_arena *arena,
                           const char **cells, rv_error *err)
 {
     char name[RV_TYPE_NAME_SIZE], arrow[RV_TYPE_NAME_SIZE];
-    rv_type_name(c->column->type, name);
-    rv_type_arrow(c->column->type, arrow);
+    type_words(c->column, name, arrow);
     cells[0] = c->column->name;
     cells[1] = c->column->source_type;
     RV_TRY(rv_arena_cstr(arena, rv_str_c(name), &cells[2], err));
@@ -114,14 +126,13 @@ rv_status rv_render_check(const rv_check_report *r, bool type_report, rv_arena *
 
 static void json_column(rv_json *j, const rv_check_column *c, bool target)
 {
-    char text[RV_TYPE_NAME_SIZE];
+    char name[RV_TYPE_NAME_SIZE], arrow[RV_TYPE_NAME_SIZE];
+    type_words(c->column, name, arrow);
     rv_json_object(j);
     rv_json_kstr(j, "column", c->column->name);
     rv_json_kstr(j, "source_type", c->column->source_type);
-    rv_type_name(c->column->type, text);
-    rv_json_kstr(j, "rivet_type", text);
-    rv_type_arrow(c->column->type, text);
-    rv_json_kstr(j, "arrow_type", text);
+    rv_json_kstr(j, "rivet_type", name);
+    rv_json_kstr(j, "arrow_type", arrow);
     rv_json_kstr(j, "fidelity", rv_fidelity_name(c->column->fidelity));
     rv_json_key(j, "warnings");
     rv_json_array(j);

@@ -65,7 +65,30 @@ static rv_status gather(rv_checking *c, rv_error *err)
     return RV_OK;
 }
 
-static rv_status check_steps(rv_checking *c, rv_error *err)
+/* The columns beside the refusal, so that the report shows which ones it means. */
+static void show_refused(rv_checking *c, rv_error *err)
+{
+    rv_job *job = c->job;
+    rv_error why = {0};
+    job->keep_unsupported = true;
+    rv_status st = rv_job_relation(job, rv_plan_bound(job), &job->rel, &why);
+    if (st == RV_OK) {
+        job->schema = *job->rel->schema;
+        st = rv_check_types(c, &why);
+    }
+    if (st == RV_E_MEMORY || st == RV_E_INTERRUPTED)
+        *err = why;
+}
+
+static rv_status resolve(rv_checking *c, rv_error *err)
+{
+    rv_status st = rv_job_resolve(c->job, err);
+    if (st == RV_E_TYPE_UNSUPPORTED)
+        show_refused(c, err);
+    return st == RV_OK ? RV_OK : err->code;
+}
+
+rv_status rv_check_export(rv_checking *c, rv_error *err)
 {
     rv_job *job = c->job;
     rv_run_opts opts = {.export_name = c->opts->export_name, .no_notify = true};
@@ -73,7 +96,7 @@ static rv_status check_steps(rv_checking *c, rv_error *err)
     RV_TRY(rv_refuse_unbuilt(job->cfg, job->x, &opts, err));
     RV_TRY(rv_job_open(job, err));
     RV_TRY(preflight(job, err));
-    RV_TRY(rv_job_resolve(job, err));
+    RV_TRY(resolve(c, err));
     RV_TRY(gather(c, err));
     RV_TRY(rv_check_types(c, err));
     RV_TRY(rv_check_warnings(c, err));
@@ -93,7 +116,7 @@ static rv_status check_one(const rv_env *env, const rv_cfg *cfg, const rv_cfg_ex
                              .row_estimate = "unknown",
                              .target = opts->target != RV_TARGET_NONE ? opts->target : x->target};
     pthread_mutex_init(&job.lock, NULL);
-    rv_status st = check_steps(&c, &out->error);
+    rv_status st = rv_check_export(&c, &out->error);
     rv_job_close(&job);
     if (st == RV_E_MEMORY || st == RV_E_INTERRUPTED) {
         if (err)

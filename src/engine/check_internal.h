@@ -20,6 +20,10 @@ typedef struct rv_checking {
     int64_t windows;  /* chunks of a range plan, -1 unknown */
 } rv_checking;
 
+/* check.c: opens, resolves and judges; job, arena, out and opts are set, the caller closes the job.
+ */
+rv_status rv_check_export(rv_checking *c, rv_error *err) RV_MUST_USE;
+
 /* check_reads.c: how the export will be read. */
 rv_status rv_check_strategy(const rv_job *job, rv_arena *a, const char **out,
                             rv_error *err) RV_MUST_USE;
@@ -40,6 +44,8 @@ uint64_t rv_check_chunk_rows(const rv_job *job);
 /* check_verdict.c: the tables of spec "source-safety" section 11. */
 rv_status rv_check_verdict(rv_checking *c, rv_error *err) RV_MUST_USE;
 rv_status rv_check_warnings(rv_checking *c, rv_error *err) RV_MUST_USE;
+/* Most of many windows of the key range hold next to nothing; *out_density is its filled share. */
+bool rv_check_is_sparse(const rv_checking *c, double *out_density);
 
 /* check_types.c: columns, violations, target. RV_E_TYPE_UNSUPPORTED or RV_E_FORMAT_UNSUPPORTED
  * after the report is filled, when the run would refuse. */

@@ -89,19 +89,58 @@ static rv_status parallelism(rv_checking *c, rv_error *err)
 
 /* ---- suggestions ---- */
 
+/* "(updated_at, id)": the bound column and what is left of the key. */
+static rv_status add_index_columns(const rv_checking *c, const char *column, rv_buf *b,
+                                   rv_error *err)
+{
+    const rv_relation *rel = c->job->rel;
+    RV_TRY(rv_buf_printf(b, err, "(%s", column));
+    for (size_t i = 0; i < rel->key.n_columns && rel->shape == RV_SHAPE_PAGES; i++)
+        if (strcmp(rel->key.columns[i], column) != 0)
+            RV_TRY(rv_buf_printf(b, err, ", %s", rel->key.columns[i]));
+    return rv_buf_add_byte(b, ')', err);
+}
+
 static rv_status unindexed(rv_checking *c, rv_buf *b, rv_error *err)
 {
     rv_expr bound = rv_plan_bound(c->job);
     const char *column = c->facts.index_hint ? c->facts.index_hint : bound.column;
-    if (column)
+    if (bound.fallback)
         return rv_buf_printf(b, err,
-                             "No index on '%s' -- every read scans the table.\n"
-                             "Create an index that starts with it.",
+                             "No index serves COALESCE(%s, %s) -- every read scans the table.\n"
+                             "Create an index on that expression, or follow a column that is "
+                             "never NULL.",
+                             bound.column, bound.fallback);
+    if (column && c->job->x->query && !c->job->rel->base_table)
+        return rv_buf_printf(b, err,
+                             "No index on '%s' is visible through the query -- every read may run "
+                             "all of it.\n"
+                             "Name the table under table:, or select from one table only.",
                              column);
+    if (column) {
+        RV_TRY(rv_buf_printf(b, err,
+                             "No index on '%s' -- every read scans the table.\n"
+                             "Create an index that starts with it: ",
+                             column));
+        return add_index_columns(c, column, b, err);
+    }
     return rv_buf_add_c(b,
                         "No index detected -- full table scan. Add an indexed cursor\n"
                         "column and switch to incremental mode.",
                         err);
+}
+
+/* An index leads the bound column, but cannot also order by the key behind it. */
+static rv_status unpaged(const rv_checking *c, rv_buf *b, rv_error *err)
+{
+    const rv_relation *rel = c->job->rel;
+    rv_expr bound = rv_plan_bound(c->job);
+    if (c->paged || !c->index || !bound.column || bound.fallback || rel->small ||
+        rel->shape != RV_SHAPE_PAGES || rel->key.n_columns == 0)
+        return RV_OK;
+    RV_TRY(rv_buf_add_c(b, "It would be read in short pages with an index on ", err));
+    RV_TRY(add_index_columns(c, bound.column, b, err));
+    return rv_buf_add_byte(b, '.', err);
 }
 
 static rv_status suggestion(rv_checking *c, rv_error *err)
@@ -112,6 +151,7 @@ static rv_status suggestion(rv_checking *c, rv_error *err)
     rv_status st = RV_OK;
     if (!c->index)
         RV_GO(unindexed(c, &b, err));
+    RV_GO(unpaged(c, &b, err));
     if (job->mode == RV_FULL && rows > 10 * M)
         RV_GO(rv_buf_printf(&b, err, "%sMore than 10M rows in full mode: switch to incremental.",
                             b.len ? "\n" : ""));
@@ -147,13 +187,38 @@ static rv_status warn(rv_checking *c, const char *severity, const char *message)
     return RV_OK;
 }
 
+static const char *connection_kind(const rv_checking *c)
+{
+    const char *kind = c->job->sd->info(c->job->source)->connection;
+    return kind && strcmp(kind, "direct") != 0 ? kind : NULL;
+}
+
+static rv_status warn_pooler(rv_checking *c, rv_error *err)
+{
+    const char *kind = connection_kind(c), *text;
+    if (!kind)
+        return RV_OK;
+    RV_TRY(rv_arena_printf(c->arena, &text, err,
+                           "the connection goes through a pooler or proxy (%s): pages start at "
+                           "half size and the server's own limit ends the slow ones",
+                           kind));
+    return warn(c, "LOW", text);
+}
+
 static rv_status warn_connections(rv_checking *c, rv_error *err)
 {
     uint64_t workers = rv_check_workers(c->job);
     int64_t max = c->facts.max_connections;
-    const char *text;
+    const char *text, *kind = connection_kind(c);
     if (c->job->sd->engine == RV_ENGINE_SQLITE || workers == 1)
         return RV_OK; /* a file has no connection limit */
+    if (max < 0 && kind) {
+        RV_TRY(rv_arena_printf(c->arena, &text, err,
+                               "the size of the pool behind the %s cannot be read; parallel: "
+                               "%" PRIu64 " may exhaust it",
+                               kind, workers));
+        return warn(c, "HIGH", text);
+    }
     if (max < 0)
         return warn(c, "HIGH",
                     "the server's connection limit cannot be read; parallel may meet it");
@@ -179,16 +244,22 @@ static rv_status warn_streamed(rv_checking *c, rv_error *err)
     return warn(c, rel->row_estimate > 1 * M ? "HIGH" : "MEDIUM", text);
 }
 
+bool rv_check_is_sparse(const rv_checking *c, double *out_density)
+{
+    int64_t rows = c->job->rel->row_estimate;
+    if (c->windows <= SPARSE_WINDOWS || !c->facts.has_range || c->job->x->chunk_dense || rows < 0)
+        return false;
+    double span = (double)c->facts.key_max - (double)c->facts.key_min + 1.0;
+    *out_density = (double)rows / span;
+    return *out_density < SPARSE_DENSITY;
+}
+
 static rv_status warn_sparse(rv_checking *c, rv_error *err)
 {
     const rv_cfg_export *x = c->job->x;
-    int64_t rows = c->job->rel->row_estimate;
     const char *text;
-    if (c->windows <= SPARSE_WINDOWS || !c->facts.has_range || x->chunk_dense || rows < 0)
-        return RV_OK;
-    double span = (double)c->facts.key_max - (double)c->facts.key_min + 1.0;
-    double density = (double)rows / span;
-    if (density >= SPARSE_DENSITY)
+    double density;
+    if (!rv_check_is_sparse(c, &density))
         return RV_OK;
     RV_TRY(rv_arena_printf(c->arena, &text, err,
                            "Sparse key range: '%s' has rows for %.2f%% of its values, so most of "
@@ -288,6 +359,7 @@ rv_status rv_check_warnings(rv_checking *c, rv_error *err)
     RV_TRY(rv_arena_array(c->arena, RV_CHECK_WARNINGS_MAX, sizeof *c->out->warnings,
                           &c->out->warnings, err));
     RV_TRY(warn_connections(c, err));
+    RV_TRY(warn_pooler(c, err));
     if (rv_check_workers(job) > 1 && rows > 5 * M)
         RV_TRY(warn(c, "HIGH",
                     "parallel memory: several workers read more than 5M rows; watch the Memory "

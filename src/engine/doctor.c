@@ -39,6 +39,12 @@ static const char *category(rv_status code)
     switch ((int)code) {
     case RV_E_SOURCE_AUTH:
         return "auth error";
+    case RV_E_SOURCE_TLS:
+        return "TLS error";
+    case RV_E_SOURCE_MISSING:
+        return "missing";
+    case RV_E_SOURCE_CAPACITY:
+        return "capacity error";
     case RV_E_SOURCE_PERMISSION:
     case RV_E_DEST_PERMISSION:
         return "permission error";
@@ -60,7 +66,16 @@ static const char *advice(rv_status code)
     case RV_E_SOURCE_CONNECT:
         return "check host, port, firewall and TLS settings";
     case RV_E_SOURCE_AUTH:
-        return "check user and password";
+        return "check user and password, and that the server lets this user in from here";
+    case RV_E_SOURCE_TLS:
+        return "check source.tls (or sslmode in the URL), the certificates, and whether the server "
+               "offers TLS";
+    case RV_E_SOURCE_MISSING:
+        return "check the database's name in the URL, or source.database";
+    case RV_E_SOURCE_CAPACITY:
+        return "the server or pooler has no connection left: run later, or raise its limit";
+    case RV_E_STATE_UNREACHABLE:
+        return "check RIVET_STATE_URL: host, port, firewall and TLS settings";
     case RV_E_SOURCE_PERMISSION:
     case RV_E_DEST_PERMISSION:
         return "grant this user access, or use another account";
@@ -116,6 +131,28 @@ static void report(rv_doctoring *d, char kind, const char *name, const char *det
 
 /* ---- source ---- */
 
+/* A file has no server; of a server people want to see which one answered, and how safely. */
+static rv_status describe_server(rv_doctoring *d, const rv_source_info *info, const char *kind,
+                                 rv_error *err)
+{
+    const rv_cfg_tls *tls = &d->cfg->source.tls;
+    const char *detail, *text = info->tls;
+    if (!text)
+        return RV_OK;
+    bool plain = strcmp(text, "off") == 0;
+    RV_TRY(rv_arena_printf(d->arena, &detail, err, "%s %s, database %s, %s connection, %s%s",
+                           source_label(d->cfg->source.engine),
+                           info->version ? info->version : "of unknown version",
+                           info->database ? info->database : "unknown", kind,
+                           plain ? "no " : "encrypted by ", plain ? "TLS" : text));
+    report(d, 'N', "Source server", detail);
+    if (plain && !info->loopback && !(tls->written && tls->mode == RV_TLS_DISABLE))
+        report(d, 'W', "Source TLS",
+               "the connection to this remote server is not encrypted; set source.tls, or "
+               "mode: disable to say that this is meant");
+    return RV_OK;
+}
+
 static rv_status describe_source(rv_doctoring *d, const char *name, const rv_source_info *info,
                                  rv_error *err)
 {
@@ -123,6 +160,7 @@ static rv_status describe_source(rv_doctoring *d, const char *name, const rv_sou
     RV_TRY(rv_arena_printf(d->arena, &detail, err, "version %s, connection %s",
                            info->version ? info->version : "unknown", kind));
     report(d, 'O', name, detail);
+    RV_TRY(describe_server(d, info, kind, err));
     if (strcmp(kind, "direct") != 0) {
         RV_TRY(rv_arena_printf(d->arena, &detail, err,
                                "the connection goes through a pooler or proxy (%s)", kind));
@@ -290,7 +328,7 @@ rv_status rv_engine_doctor(const rv_env *env, const rv_cfg *cfg, rv_arena *arena
                            rv_doctor_check **out, size_t *out_n, rv_error *err)
 {
     rv_doctoring d = {.env = env, .cfg = cfg, .arena = arena};
-    size_t most = 4 + cfg->n_exports; /* source and two notes, destinations, state */
+    size_t most = 6 + cfg->n_exports; /* source and four notes, destinations, state */
     RV_TRY(rv_arena_array(arena, most, sizeof *d.list, &d.list, err));
     RV_TRY(check_source(&d, err));
     RV_TRY(check_destinations(&d, err));

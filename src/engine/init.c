@@ -51,16 +51,37 @@ static rv_status directory_of(const char *file, const char *cwd, rv_arena *a, co
 
 /* The config will be read from its own directory: what counts from here is written absolute when
  * that is another one. */
-static rv_status place_url_file(rv_initing *in, rv_error *err)
+static rv_status place_file(const rv_initing *in, const char *given, const char **out_written,
+                            const char **out_absolute, rv_error *err)
 {
     const rv_init_opts *o = in->opts;
-    const char *absolute = o->source_file;
-    if (absolute[0] != '/')
-        RV_TRY(rv_arena_printf(in->arena, &absolute, err, "%s/%s", o->cwd, o->source_file));
+    *out_absolute = given;
+    if (given[0] != '/')
+        RV_TRY(rv_arena_printf(in->arena, out_absolute, err, "%s/%s", o->cwd, given));
     bool same = strcmp(in->source.config_dir, o->cwd) == 0;
-    in->url_file = same ? o->source_file : absolute;
-    in->source.url_file = absolute;
+    *out_written = same ? given : *out_absolute;
     return RV_OK;
+}
+
+/* What is written out is also what the probe connects with. */
+static rv_status place_tls(rv_initing *in, rv_error *err)
+{
+    static const char *const modes[] = {[RV_TLS_DISABLE] = "disable",
+                                        [RV_TLS_PREFER] = "prefer",
+                                        [RV_TLS_REQUIRE] = "require",
+                                        [RV_TLS_VERIFY_CA] = "verify-ca",
+                                        [RV_TLS_VERIFY_FULL] = "verify-full"};
+    const rv_init_opts *o = in->opts;
+    rv_cfg_tls *tls = &in->source.tls;
+    if (!o->tls_mode)
+        return RV_OK;
+    for (rv_tls_mode m = RV_TLS_DISABLE; m <= RV_TLS_VERIFY_FULL; m++)
+        if (strcmp(o->tls_mode, modes[m]) == 0)
+            tls->mode = m;
+    if (tls->mode == RV_TLS_UNSET)
+        return rv_fail(err, RV_E_USAGE, "'%s' is no TLS mode", o->tls_mode);
+    tls->written = true;
+    return o->tls_ca ? place_file(in, o->tls_ca, &in->tls_ca, &tls->ca_file, err) : RV_OK;
 }
 
 /* The scheme tells the engine. */
@@ -98,7 +119,8 @@ static rv_status open_source(rv_initing *in, rv_source **out, rv_error *err)
     in->source.url_env = o->source_env;
     RV_TRY(directory_of(o->output_file, o->cwd, in->arena, &in->source.config_dir, err));
     if (o->source_file)
-        RV_TRY(place_url_file(in, err));
+        RV_TRY(place_file(in, o->source_file, &in->url_file, &in->source.url_file, err));
+    RV_TRY(place_tls(in, err));
     RV_TRY(find_engine(in, err));
     in->driver = rv_source_for(in->source.engine);
     if (!in->driver)
@@ -203,6 +225,11 @@ static rv_status add_notes(rv_initing *in, bool discover, rv_buf *notes, rv_erro
                              "note: %zu column(s) of unconstrained numeric were declared "
                              "decimal(38,18); review the lines marked REVIEW\n",
                              in->n_review));
+    if (in->n_text && !discover)
+        RV_TRY(rv_buf_printf(notes, err,
+                             "note: %zu column(s) without a lossless type were declared text; "
+                             "review the lines marked REVIEW\n",
+                             in->n_text));
     if (o->tls_mode && in->source.engine == RV_ENGINE_SQLITE)
         RV_TRY(rv_buf_add_c(notes, "note: --tls does not apply to sqlite and was left out\n", err));
     if (!discover && !rv_dest_for(kind))

@@ -30,9 +30,11 @@ typedef struct rv_initing {
     rv_cfg_source source; /* as the written config will see it */
     const rv_source_driver *driver;
     const char *url_file; /* as written to the config */
+    const char *tls_ca;   /* likewise */
     rv_init_plan *plans;
     size_t n_plans;
     size_t n_review; /* unconstrained decimals */
+    size_t n_text;   /* columns without a lossless type */
 } rv_initing;
 
 /* init_plan.c: candidates, mode and names of every table. */

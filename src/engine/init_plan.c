@@ -278,12 +278,12 @@ static rv_status name_export(const rv_initing *in, const rv_catalog_table *t, co
     return RV_OK;
 }
 
-static size_t count_review(const rv_catalog_table *t)
+static void count_review(rv_initing *in, const rv_catalog_table *t)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < t->n_columns; i++)
-        n += t->columns[i].unconstrained_decimal;
-    return n;
+    for (size_t i = 0; i < t->n_columns; i++) {
+        in->n_review += t->columns[i].unconstrained_decimal;
+        in->n_text += t->columns[i].unsupported && !t->columns[i].unconstrained_decimal;
+    }
 }
 
 rv_status rv_init_plan_all(rv_initing *in, const rv_catalog_table *tables, size_t n, rv_error *err)
@@ -300,7 +300,7 @@ rv_status rv_init_plan_all(rv_initing *in, const rv_catalog_table *tables, size_
         else
             choose_mode(&p);
         RV_TRY(name_export(in, &tables[i], &p.export_name, err));
-        in->n_review += count_review(&tables[i]);
+        count_review(in, &tables[i]);
         in->plans[in->n_plans++] = p;
     }
     return RV_OK;

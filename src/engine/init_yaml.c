@@ -80,6 +80,12 @@ static rv_status header(const rv_initing *in, rv_buf *b, rv_error *err)
                              "decimal(38,18). A value\n# that does not fit ends the run; review "
                              "the lines marked REVIEW.\n",
                              in->n_review));
+    if (in->n_text)
+        RV_TRY(rv_buf_printf(b, err,
+                             "#\n# NOTE: %zu column(s) without a lossless type are declared text: "
+                             "the server's own\n# spelling of the value is exported; review the "
+                             "lines marked REVIEW.\n",
+                             in->n_text));
     return rv_buf_add_byte(b, '\n', err);
 }
 
@@ -94,7 +100,7 @@ static rv_status source(const rv_initing *in, rv_buf *b, rv_error *err)
     if (!o->tls_mode || in->source.engine == RV_ENGINE_SQLITE)
         return RV_OK;
     RV_TRY(rv_buf_printf(b, err, "  tls:\n    mode: %s\n", o->tls_mode));
-    return o->tls_ca ? key_value(b, "    ca_file: ", o->tls_ca, err) : RV_OK;
+    return in->tls_ca ? key_value(b, "    ca_file: ", in->tls_ca, err) : RV_OK;
 }
 
 /* ---- exports ---- */
@@ -185,8 +191,9 @@ static rv_status columns(const rv_init_plan *p, rv_buf *b, rv_error *err)
     bool begun = false;
     for (size_t i = 0; i < p->table->n_columns; i++) {
         const rv_catalog_column *c = &p->table->columns[i];
-        bool decimal = (rv_kind)c->type.kind == RV_DECIMAL && !c->unconstrained_decimal;
-        if (!decimal && !c->unconstrained_decimal)
+        bool decimal =
+            !c->unsupported && (rv_kind)c->type.kind == RV_DECIMAL && !c->unconstrained_decimal;
+        if (!decimal && !c->unconstrained_decimal && !c->unsupported)
             continue;
         RV_TRY(rv_buf_add_c(b, begun ? "" : "    columns:\n", err));
         begun = true;
@@ -194,6 +201,8 @@ static rv_status columns(const rv_init_plan *p, rv_buf *b, rv_error *err)
         RV_TRY(scalar(b, c->name, err));
         if (decimal)
             RV_TRY(rv_buf_printf(b, err, ": decimal(%u,%u)\n", c->type.precision, c->type.scale));
+        else if (c->unsupported)
+            RV_TRY(rv_buf_add_c(b, ": text  # REVIEW: no lossless type\n", err));
         else
             RV_TRY(rv_buf_add_c(b, ": decimal(38,18)  # REVIEW: the source declares no precision\n",
                                 err));

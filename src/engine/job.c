@@ -333,7 +333,8 @@ rv_status rv_job_relation(rv_job *job, rv_expr bound, rv_relation **out, rv_erro
                          .on_invalid_utf8 = x->on_invalid_utf8,
                          .override_error_null = x->override_error_null,
                          .allow_row_security = x->allow_row_security,
-                         .zero_date_fail = x->zero_date_fail};
+                         .zero_date_fail = x->zero_date_fail,
+                         .keep_unsupported = job->keep_unsupported};
     for (unsigned attempt = 0;;) {
         rv_status st = job->sd->resolve(job->source, &spec, &job->arena, out, err);
         if (st == RV_OK)
