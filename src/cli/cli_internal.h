@@ -70,7 +70,8 @@ enum {
     RV_LOAD_EXPORTS = 2, /* --export, or all: interpolation must resolve */
     RV_LOAD_QUERIES = 4,
     RV_LOAD_NOTIFY = 8,
-    RV_LOAD_KNOWN = 16 /* --export must be declared */
+    RV_LOAD_KNOWN = 16, /* --export must be declared */
+    RV_LOAD_SEAL = 32   /* as JSON too */
 };
 /* --config or ./rivet.yaml; NULL and an error otherwise. */
 rv_status rv_cli_config_path(rv_cli *cli, const char **out, rv_error *err) RV_MUST_USE;
@@ -82,6 +83,8 @@ int rv_cli_load(rv_cli *cli, unsigned what);
 void rv_cli_warn_config(rv_cli *cli);
 /* The declared export of that name; prints what is declared otherwise. */
 int rv_cli_export(rv_cli *cli, const char *name, const rv_cfg_export **out);
+/* The same, or a bucket of a partitioned export by its full name, which asks the source. */
+int rv_cli_dataset(rv_cli *cli, const char *name, const rv_cfg_export **out);
 /* The state of the configuration (*out NULL: none yet). */
 int rv_cli_state(rv_cli *cli, rv_state **out);
 /* --export, where given, must be declared or known to the state (NULL: knows nothing). */
@@ -93,6 +96,8 @@ int rv_cli_confirm(rv_cli *cli, const char *question, bool *out_yes);
 
 int rv_cmd_run(rv_cli *cli);
 int rv_cmd_check(rv_cli *cli);
+int rv_cmd_plan(rv_cli *cli);
+int rv_cmd_apply(rv_cli *cli);
 int rv_cmd_doctor(rv_cli *cli);
 int rv_cmd_init(rv_cli *cli);
 int rv_cmd_validate(rv_cli *cli);

@@ -265,11 +265,15 @@ static const rv_command commands[RV_CMD_COUNT] = {
             "rivet schema man share/man/man1", NO_FLAGS, "DIR", NULL, RV_CMD_HIDDEN),
     COMMAND(COMPLETIONS, ROOT, "completions", "print a completion script for a shell", NULL,
             "rivet completions bash > /etc/bash_completion.d/rivet", NO_FLAGS, "SHELL", words_shell, 0),
-    COMMAND(PLAN, ROOT, "plan", "seal what a run would do as an artifact (not in this build)", NULL,
-            "rivet plan -c rivet.yaml -o plan.json --format json", FLAGS(flags_plan), NULL, NULL,
-            RV_CMD_NOT_BUILT),
-    COMMAND(APPLY, ROOT, "apply", "run a plan, or a configuration by waves (not in this build)", NULL,
-            "rivet apply plan.json", FLAGS(flags_apply), "FILE", NULL, RV_CMD_NOT_BUILT),
+    COMMAND(PLAN, ROOT, "plan", "seal what a run would do as a reviewable artifact",
+            "Reads source and state and changes neither. The JSON is applied by `rivet apply` within "
+            "24 hours. Planning two or more exports writes missing wave: and parallel_safe: lines "
+            "into the configuration.",
+            "rivet plan -c rivet.yaml -o plan.json --format json", FLAGS(flags_plan), NULL, NULL, 0),
+    COMMAND(APPLY, ROOT, "apply", "run a plan, or a configuration wave by wave",
+            "FILE is what `rivet plan --format json` wrote (.json), or a configuration (.yaml, "
+            ".yml), whose exports run in the order of their wave:.",
+            "rivet apply plan.json", FLAGS(flags_apply), "FILE", NULL, 0),
     COMMAND(RECONCILE, ROOT, "reconcile", "compare what was exported with destination and source",
             "Every part at the destination, and a count of every chunk or key range at the source. "
             "Reads only. Exit code 3 when something differs or is damaged.",

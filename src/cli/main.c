@@ -56,6 +56,10 @@ static int dispatch(rv_cli *cli)
         return rv_cmd_check(cli);
     case RV_CMD_RUN:
         return rv_cmd_run(cli);
+    case RV_CMD_PLAN:
+        return rv_cmd_plan(cli);
+    case RV_CMD_APPLY:
+        return rv_cmd_apply(cli);
     case RV_CMD_VALIDATE:
         return rv_cmd_validate(cli);
     case RV_CMD_RECONCILE:

@@ -76,6 +76,7 @@ static rv_status one(rv_load *ld, pass *p, rv_str placeholder)
     RV_TRY(lookup(ld, name, &value, &env));
     if (!value) {
         p->missing = true;
+        p->kept = p->kept || p->sealed;
         if (p->need)
             return rv_load_note(ld, RV_E_CONFIG_UNRESOLVED, p->pos,
                                 "${%.*s} has no value; export it or pass --param %.*s=...",

@@ -150,7 +150,8 @@ static rv_status put_list(sealing *s, const rv_cfg_key *key, const rv_val *v)
 {
     rv_json_array(&s->j);
     for (size_t i = 0; i < v->n; i++)
-        RV_TRY(put_final(s, key->name, rv_str_c(v->list[i])));
+        RV_TRY(v->unresolved ? put_sealed(s, key->name, rv_str_c(v->list[i]))
+                             : put_final(s, key->name, rv_str_c(v->list[i])));
     rv_json_array_end(&s->j);
     return RV_OK;
 }
@@ -173,6 +174,8 @@ static rv_status put_value(sealing *s, const rv_cfg_key *key, const rv_val *v)
 {
     if (v->is_list)
         return put_list(s, key, v);
+    if (v->unresolved && !(key->flags & RV_KEY_SECRET)) /* of notifications: not needed now */
+        return put_sealed(s, key->name, v->raw);
     switch (key->type) {
     case RV_KEY_STR:
     case RV_KEY_SIZE:
@@ -294,9 +297,8 @@ rv_status rv_seal(rv_load *ld)
     rv_cfg *cfg = ld->cfg;
     if (ld->opts->need_source)
         RV_TRY(seal_block(ld, rv_group_val(root, RV_K_ROOT_SOURCE), "source", &cfg->sealed_source));
-    if (ld->opts->need_notifications)
-        RV_TRY(seal_block(ld, rv_group_val(root, RV_K_ROOT_NOTIFICATIONS), "notifications",
-                          &cfg->sealed_notifications));
+    RV_TRY(seal_block(ld, rv_group_val(root, RV_K_ROOT_NOTIFICATIONS), "notifications",
+                      &cfg->sealed_notifications));
     for (size_t i = 0; i < ld->cfg->n_exports; i++)
         if (ld->exports[i].selected)
             RV_TRY(seal_export(ld, i));

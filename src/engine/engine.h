@@ -71,7 +71,7 @@ typedef struct rv_run_opts {
     const char *aggregate_id;      /* in a child: its parent's; else NULL */
     const char *command;           /* argv words for the resume hint: "rivet run -c rivet.yaml" */
     const rv_run_hooks *hooks;
-    const rv_run_stand_ins *stand_ins; /* NULL: the real world */
+    const rv_run_stand_ins *stand_ins;    /* NULL: the real world */
     const struct rv_sealed_plans *sealed; /* apply: what was planned (apply.h); NULL: a plain run */
 } rv_run_opts;
 
@@ -111,6 +111,15 @@ rv_status rv_run_report_json(const rv_run_report *r, const rv_cfg *cfg, rv_buf *
 /* The state of this config, with `must_exist` for commands that only look. */
 rv_status rv_engine_state(const rv_env *env, const rv_cfg *cfg, bool must_exist, rv_state **out,
                           rv_error *err) RV_MUST_USE;
+/* The sub-export that a partitioned export writes one bucket with, by its full name, as a run reads
+ * it; asks the source. In the arena; *out NULL: no export has such a bucket. */
+rv_status rv_engine_bucket(const rv_env *env, const rv_cfg *cfg, const char *name, rv_arena *arena,
+                           const rv_cfg_export **out, rv_error *err) RV_MUST_USE;
+/* Names of the buckets of x that the state knows; none unless it is partitioned. */
+rv_status rv_engine_buckets(rv_state *state, const rv_cfg *cfg, const rv_cfg_export *x,
+                            rv_arena *arena, const char ***out, size_t *out_n,
+                            rv_error *err) RV_MUST_USE;
+bool rv_engine_is_bucket(const rv_cfg *cfg, const char *name);
 /* state finish-run: settles one dead run. */
 rv_status rv_engine_finish_run(const rv_env *env, const rv_cfg *cfg, const char *run_id,
                                rv_arena *arena, const char **out_outcome,

@@ -71,6 +71,8 @@ void rv_export_report_members(const rv_export_report *r, rv_json *j)
     truth(j, "reconciled", r->reconciled);
     rv_json_kstr(j, "consistency", r->consistency);
     rv_json_kstr(j, "tuning_profile", r->tuning_profile);
+    if (r->forced)
+        rv_json_kstr(j, "forced", r->forced);
 }
 
 rv_status rv_export_report_markdown(const rv_export_report *r, rv_buf *out, rv_error *err)

@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "destination/stdout/stdout.h"
+#include "engine/apply.h"
 #include "engine/drift.h"
 #include "engine/owner.h"
 #include "engine/partition.h"
@@ -263,6 +264,7 @@ static rv_status gates(rv_job *job, rv_course *c, rv_error *err)
     bool changed = false;
     RV_TRY(rv_job_resolve(job, err));
     RV_TRY(journal_plan(job, err));
+    RV_TRY(rv_sealed_check(job, err));
     if (c->settled.settled)
         rv_journal_add(job->journal, "run_settled", "ss", "run_id", c->settled.settled, "outcome",
                        c->settled.outcome);
@@ -385,6 +387,7 @@ void rv_export_run(const rv_export_call *call, rv_export_report *out)
     if (call->x->partition_by) /* what there is to resume are its buckets */
         opts.resume = false;
     rv_export_report_empty(call->x, out);
+    out->forced = rv_sealed_forced(&opts, call->x->name);
     rv_job job = {.env = call->env,
                   .cfg = call->cfg,
                   .x = call->x,
