@@ -14,7 +14,7 @@
 /* No lock anywhere: a signal handler may interrupt the thread that would hold it. The event
  * descriptor is written once and never read, so every sleeper, present and future, wakes.
  * A hook slot goes FREE -> FILLING -> READY -> RUNNING -> DONE; who moves it owns it. */
-#define HOOK_MAX 64
+#define HOOK_MAX 512 /* workers of all exports that run at once */
 #define GRACE_US 10000000
 
 enum { SLOT_FREE, SLOT_FILLING, SLOT_READY, SLOT_RUNNING, SLOT_DONE };

@@ -22,7 +22,7 @@ bool rv_cancel_overdue(const rv_cancel *c);
 /* Sleeps; false when cancelled before the time was over. */
 bool rv_cancel_sleep_us(rv_cancel *c, int64_t us) RV_MUST_USE;
 /* A hook runs once, from the raising thread, until removed (then it never runs again).
- * At most 64 live hooks; returns a slot id >= 0, or -1 when full or c is NULL. A hook added after
+ * At most 512 live hooks; returns a slot id >= 0, or -1 when full or c is NULL. A hook added after
  * the raise runs at once. */
 int rv_cancel_hook_add(rv_cancel *c, void (*fn)(void *), void *ctx);
 void rv_cancel_hook_remove(rv_cancel *c, int slot);

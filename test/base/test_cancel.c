@@ -107,24 +107,24 @@ RV_TEST(hooks_run_once_until_removed)
     rv_cancel_hook_remove(c, a);
     rv_cancel_hook_remove(c, l);
     rv_cancel_hook_remove(c, -1);
-    rv_cancel_hook_remove(c, 64);
+    rv_cancel_hook_remove(c, 512);
     rv_cancel_hook_remove(NULL, 0);
     rv_cancel_close(c);
 }
 
-RV_TEST(sixty_four_hooks_fit)
+RV_TEST(five_hundred_and_twelve_hooks_fit)
 {
     rv_cancel *c = NULL;
     atomic_int runs = 0;
-    int slots[64];
+    int slots[512];
     REQUIRE(rv_cancel_open(&c, NULL) == RV_OK);
-    for (unsigned i = 0; i < 64; i++)
+    for (unsigned i = 0; i < 512; i++)
         CHECK((slots[i] = rv_cancel_hook_add(c, count_hook, &runs)) >= 0);
     CHECK_EQ(rv_cancel_hook_add(c, count_hook, &runs), -1);
     rv_cancel_hook_remove(c, slots[17]);
     CHECK(rv_cancel_hook_add(c, count_hook, &runs) >= 0);
     rv_cancel_raise(c, SIGINT);
-    CHECK_EQ(runs, 64);
+    CHECK_EQ(runs, 512);
     rv_cancel_close(c);
 }
 
@@ -208,8 +208,32 @@ RV_TEST(allocation_sweep)
     sweep_alloc(open_one);
 }
 
-RV_TEST_MAIN(RV_CASE(before_and_after_the_raise), RV_CASE(no_cancel_is_never_cancelled),
-             RV_CASE(sleep_takes_its_time), RV_CASE(a_raise_wakes_every_sleeper),
-             RV_CASE(hooks_run_once_until_removed), RV_CASE(sixty_four_hooks_fit),
-             RV_CASE(hooks_come_and_go_while_raised), RV_CASE(a_signal_handler_may_raise),
-             RV_CASE(allocation_sweep))
+RV_TEST(work_being_committed_has_a_grace_period)
+{
+    rv_cancel *c = NULL;
+    REQUIRE(rv_cancel_open(&c, NULL) == RV_OK);
+    CHECK_EQ(rv_cancel_grace_us(c), 10000000);
+    CHECK_EQ(rv_cancel_grace_us(NULL), 10000000);
+    CHECK(!rv_cancel_overdue(c));
+    CHECK(!rv_cancel_overdue(NULL));
+    rv_cancel_set_grace_us(c, 60000);
+    rv_cancel_raise(c, 15);
+    CHECK(!rv_cancel_overdue(c));
+    (void)usleep(40000);
+    rv_cancel_raise(c, 15); /* a second raise prolongs nothing */
+    (void)usleep(40000);
+    CHECK(rv_cancel_overdue(c));
+    rv_cancel_close(c);
+    REQUIRE(rv_cancel_open(&c, NULL) == RV_OK);
+    rv_cancel_set_grace_us(c, 0);
+    CHECK(!rv_cancel_overdue(c));
+    rv_cancel_raise(c, 15);
+    CHECK(rv_cancel_overdue(c));
+    rv_cancel_close(c);
+}
+
+RV_TEST_MAIN(RV_CASE(work_being_committed_has_a_grace_period), RV_CASE(before_and_after_the_raise),
+             RV_CASE(no_cancel_is_never_cancelled), RV_CASE(sleep_takes_its_time),
+             RV_CASE(a_raise_wakes_every_sleeper), RV_CASE(hooks_run_once_until_removed),
+             RV_CASE(five_hundred_and_twelve_hooks_fit), RV_CASE(hooks_come_and_go_while_raised),
+             RV_CASE(a_signal_handler_may_raise), RV_CASE(allocation_sweep))

@@ -475,6 +475,36 @@ def test_grace_period_is_a_number(place):
     assert "RIVET_SHUTDOWN_GRACE_S" in r.err
 
 
+def test_a_part_on_its_way_has_the_grace_period(place):
+    """Stopped between intent and upload; the signal is there when it goes on."""
+    if not lib.FAULTY:
+        raise lib.Skip("needs a test build")
+    conn = make(place, [{"name": "a", "table": "t", **CHUNKS}], rows=40)
+
+    def interrupted_at(point, grace):
+        p = place.start("run", binary=lib.FAULTY, env={"RIVET_STALL_AT": point, "RIVET_SHUTDOWN_GRACE_S": grace})
+        wait_for(lambda: open(f"/proc/{p.pid}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()[0] == "T")
+        p.send_signal(signal.SIGTERM)
+        p.send_signal(signal.SIGCONT)
+        p.communicate(timeout=60)
+        assert p.returncode == 143
+        return [f for f in place.files() if f.startswith("a_")]
+
+    # the signal thread may be slower than the upload: then the part was faster than the signal
+    for _ in range(10):
+        files = interrupted_at("part-intent", "0")
+        (status,) = {r["status"] for r in ask_state(place, "SELECT status FROM file_log")}
+        if not files:
+            break
+        place.rivet("state", "reset-chunks", "--stuck-checkpoints", code=0)
+        place.rivet("run", code=0)
+    assert files == [] and status == "pending", (files, status)
+    assert len(interrupted_at("part-intent", "10")) == 1
+    place.rivet("run", "--resume", code=0)
+    assert not place.hidden()
+    same_rows(place.dataset("a"), table(conn, "SELECT * FROM t"))
+
+
 # --- children -------------------------------------------------------------------------------------
 
 def test_what_children_are_started_with(place):
