@@ -44,7 +44,7 @@ int rv_cmd_reconcile(rv_cli *cli)
     const rv_cfg_export *x;
     int code = rv_cli_load(cli, RV_LOAD_SOURCE | RV_LOAD_EXPORTS | RV_LOAD_QUERIES);
     if (code == 0)
-        code = rv_cli_export(cli, cli->args->value[RV_FLAG_EXPORT], &x);
+        code = rv_cli_dataset(cli, cli->args->value[RV_FLAG_EXPORT], &x);
     if (code != 0)
         return code;
     if (rv_signals_open(cli->env.cancel, &signals, &err) != RV_OK)

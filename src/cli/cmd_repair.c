@@ -58,7 +58,7 @@ int rv_cmd_repair(rv_cli *cli)
                            .lock_wait_s = (int64_t)cli->lock_wait_s};
     int code = rv_cli_load(cli, RV_LOAD_SOURCE | RV_LOAD_EXPORTS | RV_LOAD_QUERIES);
     if (code == 0)
-        code = rv_cli_export(cli, a->value[RV_FLAG_EXPORT], &x);
+        code = rv_cli_dataset(cli, a->value[RV_FLAG_EXPORT], &x);
     if (code != 0)
         return code;
     if (opts.report_path && read_report(opts.report_path, &given, &err) != RV_OK) {

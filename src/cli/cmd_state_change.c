@@ -37,14 +37,29 @@ static int say_of(rv_cli *cli, const char *before, const char *name, const char 
     return say(cli, text);
 }
 
+/* Names of the buckets of a partitioned export; none for any other. */
+static rv_status buckets_of(rv_cli *cli, rv_state *state, const char ***out, size_t *out_n,
+                            rv_error *err)
+{
+    const rv_cfg_export *x = rv_cfg_find_export(cli->cfg, export_of(cli), NULL);
+    *out_n = 0;
+    return x ? rv_engine_buckets(state, cli->cfg, x, cli->arena, out, out_n, err) : RV_OK;
+}
+
 static int reset(rv_cli *cli, rv_state *state)
 {
     rv_error err = {0};
+    const char **buckets;
+    size_t n;
     int code = rv_cli_known_export(cli, state);
     if (code != 0)
         return code;
-    if (rv_state_reset(state, export_of(cli), &err) != RV_OK)
+    if (buckets_of(cli, state, &buckets, &n, &err) != RV_OK ||
+        rv_state_reset(state, export_of(cli), &err) != RV_OK)
         return failed(cli, &err);
+    for (size_t i = 0; i < n; i++) /* the parent alone remembers nothing */
+        if (rv_state_reset(state, buckets[i], &err) != RV_OK)
+            return failed(cli, &err);
     return say_of(cli, "Progress of export '", export_of(cli), "' is forgotten; its files stay.");
 }
 
@@ -63,6 +78,19 @@ static int drop_one(rv_cli *cli, rv_state *state, const char *name, bool only_in
     return st == RV_OK ? say(cli, text) : rv_cli_fail_export(cli, name, &err);
 }
 
+static int drop_of_export(rv_cli *cli, rv_state *state)
+{
+    rv_error err = {0};
+    const char **buckets;
+    size_t n;
+    if (buckets_of(cli, state, &buckets, &n, &err) != RV_OK)
+        return failed(cli, &err);
+    int code = drop_one(cli, state, export_of(cli), false);
+    for (size_t i = 0; i < n; i++)
+        code = rv_exit_worse(code, drop_one(cli, state, buckets[i], false));
+    return code;
+}
+
 static int drop_stuck(rv_cli *cli, rv_state *state)
 {
     rv_error err = {0};
@@ -79,7 +107,9 @@ static int drop_stuck(rv_cli *cli, rv_state *state)
         if (!open)
             continue;
         found++;
-        int one = rv_cfg_find_export(cli->cfg, names[i], NULL)
+        bool ours =
+            rv_cfg_find_export(cli->cfg, names[i], NULL) || rv_engine_is_bucket(cli->cfg, names[i]);
+        int one = ours
                       ? drop_one(cli, state, names[i], true)
                       : say_of(cli, "", names[i], ": skipped, not an export of this configuration");
         code = rv_exit_worse(code, one);
@@ -94,7 +124,7 @@ static int reset_chunks(rv_cli *cli, rv_state *state)
         return code;
     if (!state)
         return say(cli, "No chunk checkpoint is in progress.");
-    return export_of(cli) ? drop_one(cli, state, export_of(cli), false) : drop_stuck(cli, state);
+    return export_of(cli) ? drop_of_export(cli, state) : drop_stuck(cli, state);
 }
 
 /* ---- accept and set-cursor ---- */
@@ -165,7 +195,7 @@ static int set_cursor(rv_cli *cli, rv_state *state, const rv_cfg_export *x)
 static int bind_position(rv_cli *cli, rv_state *state)
 {
     const rv_cfg_export *x = NULL;
-    int code = rv_cli_export(cli, export_of(cli), &x);
+    int code = rv_cli_dataset(cli, export_of(cli), &x);
     if (code != 0)
         return code;
     if (!state) {

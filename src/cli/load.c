@@ -14,6 +14,8 @@
 rv_status rv_cli_config_path(rv_cli *cli, const char **out, rv_error *err)
 {
     *out = cli->args->value[RV_FLAG_CONFIG];
+    if (cli->args->command->id == RV_CMD_APPLY)
+        *out = cli->args->operand;
     if (*out)
         return RV_OK;
     if (access("rivet.yaml", F_OK) != 0)
@@ -74,18 +76,31 @@ static rv_status read_params(rv_cli *cli, rv_cfg_opts *opts, rv_error *err)
     return RV_OK;
 }
 
+/* The export itself and, where the name may be a bucket "{export}__{value}", whose it would be. */
+static rv_status wanted_exports(rv_cli *cli, const char *one, rv_cfg_opts *opts, rv_error *err)
+{
+    const char **names;
+    size_t n = 0;
+    RV_TRY(rv_arena_array(cli->arena, strlen(one) + 1, sizeof *names, &names, err));
+    names[n++] = one;
+    for (const char *at = strstr(one, "__"); at; at = strstr(at + 1, "__"))
+        RV_TRY(rv_arena_cstr(cli->arena, (rv_str){one, (size_t)(at - one)}, &names[n++], err));
+    opts->exports = names;
+    opts->n_exports = n;
+    return RV_OK;
+}
+
 rv_status rv_cli_load_quiet(rv_cli *cli, const char *path, unsigned what, rv_error *err)
 {
     const char *one = cli->args->value[RV_FLAG_EXPORT];
     rv_cfg_opts opts = {.need_source = (what & RV_LOAD_SOURCE) != 0,
                         .need_queries = (what & RV_LOAD_QUERIES) != 0,
-                        .need_notifications = (what & RV_LOAD_NOTIFY) != 0};
-    if ((what & RV_LOAD_EXPORTS) && one) {
-        opts.exports = &one;
-        opts.n_exports = 1;
-    } else if (what & RV_LOAD_EXPORTS) {
+                        .need_notifications = (what & RV_LOAD_NOTIFY) != 0,
+                        .seal = (what & RV_LOAD_SEAL) != 0};
+    if ((what & RV_LOAD_EXPORTS) && one)
+        RV_TRY(wanted_exports(cli, one, &opts, err));
+    else if (what & RV_LOAD_EXPORTS)
         opts.all_exports = true;
-    }
     RV_TRY(cli->ipc_fd < 0 ? read_params(cli, &opts, err) : read_passed_params(cli, &opts, err));
     return rv_cfg_load(&cli->env, path, &opts, cli->arena, &cli->cfg, &cli->diags, err);
 }
@@ -123,6 +138,17 @@ int rv_cli_export(rv_cli *cli, const char *name, const rv_cfg_export **out)
         return 0;
     (void)unknown_export(cli, name, suggestion, &err);
     return rv_cli_fail(cli, &err);
+}
+
+int rv_cli_dataset(rv_cli *cli, const char *name, const rv_cfg_export **out)
+{
+    rv_error err = {0};
+    *out = rv_cfg_find_export(cli->cfg, name, NULL);
+    if (*out)
+        return 0;
+    if (rv_engine_bucket(&cli->env, cli->cfg, name, cli->arena, out, &err) != RV_OK)
+        return rv_cli_fail_export(cli, name, &err);
+    return *out ? 0 : rv_cli_export(cli, name, out);
 }
 
 int rv_cli_load(rv_cli *cli, unsigned what)

@@ -1,3 +1,4 @@
+#include "engine/partition.h"
 #include "engine/engine.h"
 
 #include <stdio.h>
@@ -46,6 +47,8 @@ rv_status rv_engine_finish_run(const rv_env *env, const rv_cfg *cfg, const char 
     RV_GO(rv_state_run_get(state, run_id, arena, &row, &found, err));
     if (found)
         x = rv_cfg_find_export(cfg, row.export_name, NULL);
+    if (found && !x)
+        RV_GO(rv_partition_find(cfg, row.export_name, arena, &x, err));
     if (!found || !x) {
         st = rv_fail(err, RV_E_STATE_UNKNOWN,
                      found ? "run '%s' is of an export this config lacks"

@@ -126,6 +126,70 @@ rv_status rv_partition_find(const rv_cfg *cfg, const char *name, rv_arena *a,
     return RV_OK;
 }
 
+static rv_status read_one(rv_job *job, const rv_bucket *b, rv_arena *a, rv_cfg_export *out,
+                          rv_error *err)
+{
+    rv_partition_plan plan;
+    job->sd = rv_source_for(job->cfg->source.engine);
+    if (!job->sd)
+        return rv_fail(err, RV_E_CONFIG_UNSUPPORTED, "source type %s is not part of this build",
+                       rv_engine_name(job->cfg->source.engine));
+    RV_TRY(rv_job_open(job, err));
+    RV_TRY(rv_job_open_source(job, &job->source, err));
+    RV_TRY(rv_partition_plan_one(job, b, &plan, err));
+    return rv_partition_plan_export(&plan, job->x, 0, a, out, err);
+}
+
+rv_status rv_engine_bucket(const rv_env *env, const rv_cfg *cfg, const char *name, rv_arena *a,
+                           const rv_cfg_export **out, rv_error *err)
+{
+    static const rv_run_opts no_opts;
+    rv_bucket bucket;
+    size_t i = 0;
+    *out = NULL;
+    while (i < cfg->n_exports && !bucket_of_name(&cfg->exports[i], name, &bucket))
+        i++;
+    if (i == cfg->n_exports)
+        return RV_OK;
+    rv_cfg_export *sub;
+    RV_TRY(rv_arena_alloc(a, sizeof *sub, &sub, err));
+    rv_job job = {.env = env,
+                  .cfg = cfg,
+                  .x = &cfg->exports[i],
+                  .opts = &no_opts,
+                  .started_us = rv_env_now_us(env)};
+    pthread_mutex_init(&job.lock, NULL);
+    rv_status st = read_one(&job, &bucket, a, sub, err);
+    rv_job_close(&job);
+    if (st == RV_OK)
+        *out = sub;
+    return st;
+}
+
+rv_status rv_engine_buckets(rv_state *state, const rv_cfg *cfg, const rv_cfg_export *x,
+                            rv_arena *arena, const char ***out, size_t *out_n, rv_error *err)
+{
+    rv_bucket *known;
+    *out_n = 0;
+    *out = NULL;
+    if (!x->partition_by)
+        return RV_OK;
+    RV_TRY(rv_partition_known(state, cfg, x, arena, &known, out_n, err));
+    RV_TRY(rv_arena_array(arena, *out_n + 1, sizeof **out, out, err));
+    for (size_t i = 0; i < *out_n; i++)
+        RV_TRY(rv_arena_printf(arena, &(*out)[i], err, "%s__%s", x->name, known[i].value));
+    return RV_OK;
+}
+
+bool rv_engine_is_bucket(const rv_cfg *cfg, const char *name)
+{
+    rv_bucket ignored;
+    for (size_t i = 0; i < cfg->n_exports; i++)
+        if (bucket_of_name(&cfg->exports[i], name, &ignored))
+            return true;
+    return false;
+}
+
 rv_status rv_partition_unfinished(rv_state *state, const rv_cfg *cfg, const rv_cfg_export *x,
                                   bool *out, rv_error *err)
 {

@@ -34,9 +34,12 @@ rv_status rv_partition_export(const rv_cfg_export *x, const char *value, rv_aren
 rv_status rv_partition_known(rv_state *state, const rv_cfg *cfg, const rv_cfg_export *x,
                              rv_arena *a, rv_bucket **out, size_t *out_n,
                              rv_error *err) RV_MUST_USE;
-/* A sub-export named by its full name; *out NULL when no export of cfg has such a bucket. */
+/* A sub-export named by its full name; *out NULL when no export of cfg has such a bucket. What it
+ * reads is still the parent's: enough for its state and its files. As a
+ * run reads it: rv_engine_bucket. */
 rv_status rv_partition_find(const rv_cfg *cfg, const char *name, rv_arena *a,
                             const rv_cfg_export **out, rv_error *err) RV_MUST_USE;
+
 /* Whether a bucket of x has a checkpoint in progress (--resume). */
 rv_status rv_partition_unfinished(rv_state *state, const rv_cfg *cfg, const rv_cfg_export *x,
                                   bool *out, rv_error *err) RV_MUST_USE;
@@ -51,6 +54,9 @@ typedef struct rv_partition_plan {
     const char *chunk_column; /* found for mode chunked without one */
 } rv_partition_plan;
 rv_status rv_partition_plan_make(rv_job *job, rv_partition_plan *out, rv_error *err) RV_MUST_USE;
+/* Of one bucket, whatever it holds. */
+rv_status rv_partition_plan_one(rv_job *job, const rv_bucket *b, rv_partition_plan *out,
+                                rv_error *err) RV_MUST_USE;
 rv_status rv_partition_plan_export(const rv_partition_plan *p, const rv_cfg_export *x, size_t i,
                                    rv_arena *a, rv_cfg_export *out, rv_error *err) RV_MUST_USE;
 

@@ -262,7 +262,7 @@ static rv_status check_column(const rv_planning *p, rv_error *err)
     return RV_OK;
 }
 
-static rv_status make(rv_planning *p, rv_error *err)
+static rv_status begin(rv_planning *p, rv_error *err)
 {
     rv_relation *rel = NULL;
     p->cap = 0;
@@ -271,7 +271,12 @@ static rv_status make(rv_planning *p, rv_error *err)
     p->rel = rel;
     RV_TRY(check_column(p, err));
     RV_TRY(choose_chunks(p, err));
-    RV_TRY(from_text(p, &p->out->from, err));
+    return from_text(p, &p->out->from, err);
+}
+
+static rv_status make(rv_planning *p, rv_error *err)
+{
+    RV_TRY(begin(p, err));
     RV_TRY(walk(p, err));
     RV_TRY(add_null_bucket(p, err));
     RV_TRY(add_unsettled(p, err));
@@ -287,6 +292,14 @@ rv_status rv_partition_plan_make(rv_job *job, rv_partition_plan *out, rv_error *
             return RV_OK;
         RV_TRY(rv_job_again(job, &attempt, err));
     }
+}
+
+rv_status rv_partition_plan_one(rv_job *job, const rv_bucket *b, rv_partition_plan *out,
+                                rv_error *err)
+{
+    rv_planning p = {.job = job, .column = {job->x->partition_by, NULL}, .out = out};
+    RV_TRY(begin(&p, err));
+    return add_bucket(&p, b, err);
 }
 
 /* A key "table.column" wins over a bare one, and in a query nothing but the column is left. */
@@ -322,7 +335,7 @@ rv_status rv_partition_plan_export(const rv_partition_plan *p, const rv_cfg_expo
     sub.query_file = NULL;
     sub.table = NULL;
     if (p->chunk_column)
-        sub.chunk_column = p->chunk_column;
+        RV_TRY(rv_arena_cstr(a, rv_str_c(p->chunk_column), &sub.chunk_column, err));
     *out = sub;
     return RV_OK;
 }

@@ -12,14 +12,24 @@
 
 static rv_status no_stdout(const rv_cfg_export *x, rv_error *err)
 {
-    if (x->mode == RV_CDC || x->partition_by)
-        return rv_fail(err, RV_E_CONFIG_UNSUPPORTED, "export '%s': %s is not part of this build",
-                       x->name,
-                       x->mode == RV_CDC ? "reconcile of mode: cdc" : "reconcile of partition_by");
+    rv_status st;
+    if (x->mode == RV_CDC)
+        return rv_fail(err, RV_E_CONFIG_UNSUPPORTED,
+                       "export '%s': reconcile of mode: cdc is not part of this build", x->name);
+    if (x->partition_by) {
+        st = rv_fail(err, RV_E_CONFIG_PARTITION,
+                     "export '%s': every partition is a dataset of its own; name one of them",
+                     x->name);
+        rv_hint(err,
+                "-e %s__VALUE, such as `-e %s__2026-05-02`; `rivet state show` lists them, and "
+                "`rivet run -e %s --reconcile` counts them all",
+                x->name, x->name, x->name);
+        return st;
+    }
     if (x->dest.kind != RV_DEST_STDOUT)
         return RV_OK;
-    rv_status st = rv_fail(err, RV_E_RUN_NOTHING,
-                           "export '%s': stdout leaves nothing behind to reconcile", x->name);
+    st = rv_fail(err, RV_E_RUN_NOTHING, "export '%s': stdout leaves nothing behind to reconcile",
+                 x->name);
     rv_hint(err, "`rivet run -e %s --reconcile` counts while it exports", x->name);
     return st;
 }

@@ -1,4 +1,5 @@
 """A second adversarial reading of the execution contract: rows, chunks, partitions, what is left behind."""
+import datetime as dt
 import json
 import os
 import random
@@ -199,3 +200,90 @@ def test_a_signal_anywhere_leaves_nothing_half(place):
         if spool(place):
             wrong.append((point, "spool", spool(place)))
     assert not wrong, "\n".join(str(w) for w in wrong)
+
+
+# ---- buckets by their own name ----
+
+DAYS = "CREATE TABLE t (id INTEGER PRIMARY KEY, day DATE, v TEXT);"
+
+
+def partitioned(place, **more):
+    conn = place.db(DAYS)
+    conn.executemany("INSERT INTO t VALUES (?,?,?)", [(i, f"2024-01-{1 + i % 3:02}", f"v{i}") for i in range(1, 61)])
+    conn.commit()
+    place.config([{"name": "o", "table": "t", "partition_by": "day", "mode": "chunked", "chunk_column": "id", "chunk_size": 20,
+                   "chunk_checkpoint": True, "destination": {"type": "local", "path": "./out/{partition}"}, **more}])
+    return conn
+
+
+def of_day(conn, day):
+    return [{**r, "day": dt.date.fromisoformat(r["day"])} for r in table(conn, f"SELECT * FROM t WHERE day = '{day}'")]
+
+
+def test_a_bucket_is_reconciled_and_repaired(place):
+    conn = partitioned(place)
+    place.rivet("run", "-c", "rivet.yaml", code=0)
+    r = place.rivet("reconcile", "-c", "rivet.yaml", "-e", "o__2024-01-02", "--format", "json", code=0)
+    seen = json.loads(r.out)
+    assert seen["export_name"] == "o__2024-01-02" and {p["status"] for p in seen["partitions"]} == {"match"}, seen
+    broken = [f for f in place.files("out/day=2024-01-02") if "_chunk1" in f][0]
+    os.unlink(place.path("out/day=2024-01-02", broken))
+    place.rivet("reconcile", "-c", "rivet.yaml", "-e", "o__2024-01-02", code=3)
+    time.sleep(0.01)
+    place.rivet("repair", "-c", "rivet.yaml", "-e", "o__2024-01-02", "--execute", code=0)
+    same_rows(place.dataset("o__2024-01-02", "out/day=2024-01-02"), of_day(conn, "2024-01-02"))
+    place.rivet("reconcile", "-c", "rivet.yaml", "-e", "o__2024-01-02", code=0)
+    r = place.rivet("reconcile", "-c", "rivet.yaml", "-e", "o", code=1)
+    assert "o__VALUE" in r.err, r
+    assert "no export 'o__2024-01-99'" in place.rivet("reconcile", "-c", "rivet.yaml", "-e", "o__2024-01-99", code=1).err
+
+
+def test_a_bucket_is_never_run_alone(place):
+    partitioned(place)
+    place.rivet("run", "-c", "rivet.yaml", code=0)
+    for args in (("run",), ("check",)):
+        assert "no export 'o__2024-01-02'" in place.rivet(*args, "-c", "rivet.yaml", "-e", "o__2024-01-02", code=1).err
+
+
+def test_state_commands_know_buckets(place):
+    conn = partitioned(place)
+    place.killed("unit-committed:5", "run", "-c", "rivet.yaml")
+    dead = place.state().execute("SELECT run_id FROM run_status WHERE status = 'running' AND export_name LIKE 'o__%'").fetchall()
+    assert len(dead) == 1, dead
+    r = place.rivet("state", "finish-run", "-c", "rivet.yaml", "--run-id", dead[0][0])
+    assert r.code == 0, r
+    r = place.rivet("state", "reset-chunks", "-c", "rivet.yaml", "--stuck-checkpoints", code=0)
+    assert "not an export" not in r.out + r.err and "1 checkpoint deleted" in r.out, r
+    place.killed("unit-committed:2", "run", "-c", "rivet.yaml")
+    place.rivet("state", "reset-chunks", "-c", "rivet.yaml", "-e", "o", code=0)
+    assert place.state().execute("SELECT count(*) FROM chunk_run WHERE status = 'in_progress'").fetchone() == (0,)
+    place.rivet("run", "-c", "rivet.yaml", code=0)
+    for day in ("2024-01-01", "2024-01-02", "2024-01-03"):
+        same_rows(place.dataset(f"o__{day}", f"out/day={day}"), of_day(conn, day))
+
+
+def test_reset_and_accept_reach_the_positions_of_buckets(place):
+    partitioned(place)
+    place.config([{"name": "o", "table": "t", "partition_by": "day", "mode": "incremental", "cursor_column": "id",
+                   "destination": {"type": "local", "path": "./out/{partition}"}}])
+    place.rivet("run", "-c", "rivet.yaml", code=0)
+    place.rivet("state", "accept", "-c", "rivet.yaml", "-e", "o__2024-01-02", "--yes", code=0)
+    place.rivet("state", "set-cursor", "-c", "rivet.yaml", "-e", "o__2024-01-02", "7", "--yes", code=0)
+    assert place.state().execute("SELECT last_cursor_value FROM export_state WHERE export_name = 'o__2024-01-02'").fetchone() == ("7",)
+    place.rivet("state", "reset", "-c", "rivet.yaml", "-e", "o", code=0)
+    left = place.state().execute("SELECT export_name FROM export_state").fetchall()
+    assert left == [], left
+
+
+def test_a_bucket_of_a_query_file(place):
+    conn = partitioned(place)
+    place.write("q.sql", "SELECT * FROM t WHERE id > ${low}")
+    place.config([{"name": "o", "query_file": "q.sql", "partition_by": "day", "mode": "chunked", "chunk_column": "id", "chunk_size": 20,
+                   "destination": {"type": "local", "path": "./out/{partition}"}}])
+    args = ("-c", "rivet.yaml", "--param", "low=0")
+    conn.execute("UPDATE t SET day = NULL WHERE id % 7 = 0")
+    conn.commit()
+    place.rivet("run", *args, code=0)
+    for value in ("2024-01-03", "__HIVE_DEFAULT_PARTITION__"):
+        r = place.rivet("reconcile", *args, "-e", f"o__{value}", code=0)
+        assert "match" in r.out, r
