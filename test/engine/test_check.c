@@ -173,8 +173,8 @@ RV_TEST(what_run_refuses_gets_no_verdict)
         "parquet, destination: {type: local, path: OUT}}\n"
         "  - {name: far, table: far, mode: chunked, chunk_column: id, format: parquet, "
         "destination: {type: local, path: OUT}}\n"
-        "  - {name: part, table: orders, partition_by: updated_at, format: parquet, destination: "
-        "{type: local, path: 'OUT/{partition}'}}\n"
+        "  - {name: cloud, table: orders, format: parquet, destination: {type: s3, bucket: b, "
+        "region: eu-west-1}}\n"
         "  - {name: file, table: orders, format: parquet, destination: {type: local, path: "
         "/dev/null/x}}\n"));
     static const rv_status want[] = {RV_E_SOURCE_MISSING,     RV_E_SOURCE_MISSING,
@@ -279,8 +279,99 @@ RV_TEST(memory_may_run_out_anywhere)
 #endif
 }
 
-RV_TEST_MAIN(RV_CASE(a_small_full_table), RV_CASE(an_indexed_cursor_is_efficient),
-             RV_CASE(strategies_have_their_names), RV_CASE(large_tables_are_judged_by_statistics),
-             RV_CASE(sparse_keys_are_named), RV_CASE(what_run_refuses_gets_no_verdict),
+/* ---- the tables of the contract, row by row ---- */
+
+typedef struct verdict_row {
+    bool index, cursor;
+    int64_t rows, width;
+    uint64_t batch; /* fixed rows of a statement */
+    const char *verdict, *profile, *parallelism;
+    rv_mode mode;
+    bool keyset;
+    uint64_t workers;
+} verdict_row;
+
+#define NEVER "1 (only chunked mode benefits from parallelism)"
+#define FIXED "1 (as configured)"
+
+static const verdict_row table[] = {
+    {true, true, 10000000, 100, 0, "EFFICIENT", "balanced", NEVER, RV_INCREMENTAL, false, 1},
+    {true, true, 10000001, 100, 0, "ACCEPTABLE", "safe", NEVER, RV_INCREMENTAL, false, 1},
+    {true, true, -1, 100, 0, "EFFICIENT", "balanced", NEVER, RV_INCREMENTAL, false, 1},
+    {true, false, 5, 100, 0, "ACCEPTABLE", "fast", NEVER, RV_FULL, false, 1},
+    {true, false, 900000000, 100, 0, "ACCEPTABLE", "safe", NEVER, RV_FULL, false, 1},
+    {false, false, 1000000, -1, 0, "DEGRADED", "balanced", NEVER, RV_FULL, false, 1},
+    {false, false, -1, -1, 0, "DEGRADED", "safe", NEVER, RV_FULL, false, 1},
+    {false, true, -1, -1, 0, "DEGRADED", "safe", NEVER, RV_INCREMENTAL, false, 1},
+    {false, true, 50000000, -1, 0, "DEGRADED", "safe", NEVER, RV_INCREMENTAL, false, 1},
+    {false, true, 50000001, -1, 0, "UNSAFE", "safe", NEVER, RV_INCREMENTAL, false, 1},
+    {false, true, 50000001, 100, 1000, "DEGRADED", "safe", NEVER, RV_INCREMENTAL, false, 1},
+    {false, false, 1000001, 100, 1000, "DEGRADED", "safe", NEVER, RV_FULL, false, 1},
+    {false, false, 1000001, 5000, 500000, "UNSAFE", "safe", NEVER, RV_FULL, false, 1},
+    {false, false, 1000001, -1, 1000, "UNSAFE", "safe", NEVER, RV_FULL, false, 1},
+    {false, false, 100000, 100, 0, "DEGRADED", "fast",
+     "parallel: 2 (no index: every chunk scans the table)", RV_CHUNKED, false, 1},
+    {false, false, 100000, 100, 0, "DEGRADED", "safe",
+     "parallel: 2 (no index: every chunk scans the table)", RV_CHUNKED, false, 2},
+    {false, false, 5000001, 100, 1000, "DEGRADED", "safe", "1 (every chunk scans a large table)",
+     RV_CHUNKED, false, 2},
+    {true, false, 49999, 100, 0, "ACCEPTABLE", "fast", "1 (small dataset)", RV_CHUNKED, false, 1},
+    {true, false, 50000, 100, 0, "ACCEPTABLE", "fast",
+     "parallel: 2 (moderate dataset with index support)", RV_CHUNKED, false, 1},
+    {true, false, 500000, 100, 0, "ACCEPTABLE", "fast",
+     "parallel: 4 (large dataset with index support)", RV_CHUNKED, false, 1},
+    {true, false, 1000001, 100, 0, "ACCEPTABLE", "balanced",
+     "parallel: 4 (large dataset with index support)", RV_CHUNKED, false, 1},
+    {true, false, 20000000, 100, 0, "ACCEPTABLE", "safe", FIXED, RV_CHUNKED, true, 1},
+    {true, false, 20000000, 100, 0, "ACCEPTABLE", "safe", "parallel: 3 (as configured)", RV_CHUNKED,
+     true, 3},
+};
+
+static void judge(const verdict_row *row, size_t at)
+{
+    rv_arena a = RV_ARENA_INIT;
+    rv_schema schema = {0};
+    rv_relation rel = {
+        .schema = &schema, .row_estimate = row->rows, .row_bytes = row->width, .base_table = "t"};
+    rv_cfg_export x = {.name = "x",
+                       .mode = row->mode,
+                       .parallel = row->workers,
+                       .cursor_column = "c",
+                       .chunk_column = "k",
+                       .tuning = {.batch_size_written = row->batch > 0,
+                                  .batch_size = row->batch ? row->batch : 10000}};
+    rv_job job = {.x = &x,
+                  .rel = &rel,
+                  .mode = row->mode,
+                  .keyset = row->keyset,
+                  .sd = rv_source_for(RV_ENGINE_POSTGRES)};
+    rv_check_report out = {0};
+    rv_checking c = {.job = &job, .arena = &a, .out = &out, .index = row->index};
+    char want[64], line[16];
+    (void)snprintf(want, sizeof want, "tuning.profile: %s", row->profile);
+    (void)snprintf(line, sizeof line, "row %zu", at);
+    rv_error err = {0};
+    CHECK_EQ(rv_check_verdict(&c, &err), RV_OK);
+    if (strcmp(out.verdict, row->verdict) != 0 || strcmp(out.recommended, want) != 0 ||
+        strcmp(out.parallelism, row->parallelism) != 0)
+        printf("%s\n", line);
+    CHECK_STR(out.verdict, row->verdict);
+    CHECK_STR(out.recommended, want);
+    CHECK_STR(out.parallelism, row->parallelism);
+    bool off_peak = out.suggestion && strstr(out.suggestion, "off-peak");
+    CHECK_EQ(off_peak, strcmp(row->verdict, "UNSAFE") == 0);
+    rv_arena_free(&a);
+}
+
+RV_TEST(every_row_of_the_verdict_tables)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        judge(&table[i], i);
+}
+
+RV_TEST_MAIN(RV_CASE(every_row_of_the_verdict_tables), RV_CASE(a_small_full_table),
+             RV_CASE(an_indexed_cursor_is_efficient), RV_CASE(strategies_have_their_names),
+             RV_CASE(large_tables_are_judged_by_statistics), RV_CASE(sparse_keys_are_named),
+             RV_CASE(what_run_refuses_gets_no_verdict),
              RV_CASE(lossy_columns_are_fatal_when_strict), RV_CASE(a_target_brings_its_casts),
              RV_CASE(estimates_are_rounded_down), RV_CASE(memory_may_run_out_anywhere))
