@@ -61,11 +61,11 @@ class Round:
         if self.work.repair:
             self.clean(self.run_args)
             self.site.damage(self.rnd)
-        if self.work.plan:
-            self.clean(["plan", "-c", "rivet.yaml", "-e", "x", "--format", "json", "-o", "plan.json"])
-            shutil.copy(self.site.place.path("plan.json"), self.site.twin.path("plan.json"))
+        plan = ["plan", "-c", "rivet.yaml", "-e", "x", "--format", "json", "-o", "plan.json"] if self.work.plan else None
+        if plan:
+            self.clean(plan)
         env = {"RIVET_TRACE_POINTS": trace} if trace else None
-        self.wanted, self.whole_s = self.site.undisturbed(self.args, binary, env)
+        self.wanted, self.whole_s = self.site.undisturbed(self.args, binary, env, plan)
 
     def finish(self, binary=None, env=None):
         r = self.site.run(self.args, binary, env)

@@ -145,8 +145,8 @@ class Site:
         with open(self.place.path("said"), encoding="utf-8", errors="replace") as f:
             return lib.Result(code, "", f.read())
 
-    def undisturbed(self, args, binary=None, env=None):
-        """The same run from the same position beside this one; returns its parts and how long it took."""
+    def undisturbed(self, args, binary=None, env=None, before=None):
+        """The same from the same position beside this one; returns its parts and how long it took."""
         shutil.rmtree(self.twin.path("out"), ignore_errors=True)
         for f in os.listdir(self.twin.dir):
             if f.startswith(".rivet_state.db"):
@@ -154,9 +154,10 @@ class Site:
         if self.work.repair:
             shutil.copytree(self.place.path("out"), self.twin.path("out"))
         self.copy_state()
+        if before:
+            self.twin.rivet(*before, binary=self.binary, code=0)
         started = time.monotonic()
-        r = self.twin.rivet(*args, binary=binary or self.binary, env=env, code=0)
-        assert r
+        self.twin.rivet(*args, binary=binary or self.binary, env=env, code=0)
         return self.parts(self.twin), time.monotonic() - started
 
     def copy_state(self):
