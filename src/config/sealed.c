@@ -156,11 +156,8 @@ static rv_status load_parts(rv_load *ld, const rv_cfg_parts *parts)
 rv_status rv_cfg_load_sealed(const rv_env *env, const rv_cfg_parts *parts, rv_arena *arena,
                              rv_cfg **out, rv_diags *diags, rv_error *err)
 {
-    static const rv_cfg_opts opts = {.all_exports = true,
-                                     .need_source = true,
-                                     .need_queries = true,
-                                     .need_notifications = true,
-                                     .seal = true};
+    static const rv_cfg_opts opts = {
+        .all_exports = true, .need_source = true, .need_queries = true, .seal = true};
     rv_error own = {0};
     rv_load ld = {
         .env = env, .path = parts->path, .opts = &opts, .arena = arena, .err = err ? err : &own};

@@ -103,8 +103,7 @@ static rv_status judge_age(const rv_applying *ap, rv_plan *p, const char **io_fo
         RV_LOG_WARN(ap->env, "export '%s': the plan is %s old", p->export_name, age);
         return RV_OK;
     }
-    RV_TRY(rv_arena_printf(ap->arena, &what, err, "the plan is %s old and expired at %s", age,
-                           p->expires_at));
+    RV_TRY(rv_arena_printf(ap->arena, &what, err, "the plan is %s old and has expired", age));
     return force_or_refuse(ap, p, what, io_forced, err);
 }
 
@@ -130,16 +129,6 @@ static void judge_secrets(const rv_applying *ap, rv_plan *p)
                            "SQL: ${NAME} of an environment variable whose name says password, "
                            "secret, token or key) and plan again");
     }
-}
-
-static rv_status judge(const rv_applying *ap, rv_plan *p, const char **out_forced, rv_error *err)
-{
-    *out_forced = NULL;
-    if (p->error.code == RV_OK)
-        judge_secrets(ap, p);
-    if (p->error.code == RV_OK)
-        return judge_age(ap, p, out_forced, err);
-    return RV_OK;
 }
 
 static rv_status judge_cursor(const rv_applying *ap, rv_state *state, rv_plan *p,
@@ -225,11 +214,33 @@ static rv_status load(const rv_applying *ap, const rv_plan *plans, size_t n, rv_
                               ap->opts->need_notifications ? plans[0].notifications : NULL,
                           .exports = exports,
                           .n_exports = n};
-    RV_TRY(rv_cfg_load_sealed(ap->env, &parts, ap->arena, out, diags, err));
-    return place_state(ap->env, ap->path, *out, ap->arena, err);
+    return rv_cfg_load_sealed(ap->env, &parts, ap->arena, out, diags, err);
+}
+
+/* Alone, so that a variable one export lacks does not keep the others from running. */
+static rv_status judge_config(const rv_applying *ap, rv_plan *p, rv_error *err)
+{
+    rv_cfg *cfg;
+    rv_error *why = &p->error;
+    rv_status st = load(ap, p, 1, &cfg, why);
+    if (st == RV_E_MEMORY)
+        return rv_fail_memory(err);
+    if (st == RV_E_CONFIG_UNRESOLVED)
+        rv_hint(why, "the plan keeps the names of such variables: set them for `rivet apply` too");
+    return RV_OK;
 }
 
 /* ---- the whole file ---- */
+
+static rv_status judge(const rv_applying *ap, rv_plan *p, const char **out_forced, rv_error *err)
+{
+    *out_forced = NULL;
+    if (p->error.code == RV_OK)
+        judge_secrets(ap, p);
+    if (p->error.code == RV_OK)
+        RV_TRY(judge_config(ap, p, err));
+    return p->error.code == RV_OK ? judge_age(ap, p, out_forced, err) : RV_OK;
+}
 
 typedef struct rv_sorting {
     rv_plan *good, *bad;
@@ -253,6 +264,12 @@ static rv_status begin_sorting(const rv_applying *ap, size_t n, rv_sorting *s, r
     RV_TRY(rv_arena_array(ap->arena, n, sizeof *s->good, &s->good, err));
     RV_TRY(rv_arena_array(ap->arena, n, sizeof *s->bad, &s->bad, err));
     return rv_arena_array(ap->arena, n, sizeof *s->forced, &s->forced, err);
+}
+
+static rv_status load_good(const rv_applying *ap, const rv_sorting *s, rv_cfg **out, rv_error *err)
+{
+    RV_TRY(load(ap, s->good, s->n_good, out, err));
+    return place_state(ap->env, ap->path, *out, ap->arena, err);
 }
 
 /* Cursors need the state, the state needs the configuration: so the good are judged once more. */
@@ -282,7 +299,7 @@ static rv_status keep_good(const rv_applying *ap, rv_sorting *s, rv_cfg **io_cfg
     if (s->n_good == 0)
         *io_cfg = NULL;
     else if (s->n_good < n)
-        return load(ap, s->good, s->n_good, io_cfg, err);
+        return load_good(ap, s, io_cfg, err);
     return RV_OK;
 }
 
@@ -304,7 +321,7 @@ rv_status rv_apply_open(const rv_env *env, const char *path, const rv_apply_opts
     }
     if (s.n_good > 0) {
         RV_TRY(one_origin(&ap, s.good, s.n_good, err));
-        RV_TRY(load(&ap, s.good, s.n_good, &out->cfg, err));
+        RV_TRY(load_good(&ap, &s, &out->cfg, err));
         RV_TRY(keep_good(&ap, &s, &out->cfg, err));
     }
     out->sealed = (struct rv_sealed_plans){s.good, s.n_good, s.forced};
