@@ -84,6 +84,23 @@ static rv_str keyword_password(rv_str url)
     return RV_STR("");
 }
 
+/* ...?user=u&password=... */
+static rv_str query_password(rv_str url)
+{
+    static const char key[] = "password=";
+    size_t len = sizeof key - 1;
+    const char *mark = memchr(url.ptr, '?', url.len);
+    size_t i = mark ? (size_t)(mark - url.ptr) + 1 : url.len;
+    while (i < url.len) {
+        const char *next = memchr(url.ptr + i, '&', url.len - i);
+        size_t end = next ? (size_t)(next - url.ptr) : url.len;
+        if (end - i >= len && memcmp(url.ptr + i, key, len) == 0)
+            return (rv_str){url.ptr + i + len, end - i - len};
+        i = end + 1;
+    }
+    return RV_STR("");
+}
+
 rv_str rv_url_password(rv_str url)
 {
     if (rv_url_scheme(url).len == 0)
@@ -92,7 +109,7 @@ rv_str rv_url_password(rv_str url)
     for (size_t i = 0; i < info.len; i++)
         if (info.ptr[i] == ':')
             return (rv_str){info.ptr + i + 1, info.len - i - 1};
-    return RV_STR("");
+    return query_password(url);
 }
 
 static int hex(char c)

@@ -49,7 +49,7 @@ static rv_status plan_cursor(rv_job *job, const rv_position_row *position, rv_cu
         if (st == RV_OK)
             return RV_OK;
         rv_cursor_free(cursor);
-        RV_TRY(rv_job_again(job, &attempt, err));
+        RV_TRY(rv_job_mend(job, &attempt, err));
     }
 }
 
@@ -135,7 +135,7 @@ static rv_status ask_bounds(rv_job *job, const char *keyset_high, rv_work *work,
                                    : rv_chunks_make(job, &work->tasks, err);
         if (st == RV_OK)
             return RV_OK;
-        RV_TRY(rv_job_again(job, &attempt, err));
+        RV_TRY(rv_job_mend(job, &attempt, err));
     }
 }
 

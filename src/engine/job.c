@@ -319,6 +319,24 @@ rv_status rv_job_open_source(rv_job *job, rv_source **out, rv_error *err)
     }
 }
 
+rv_status rv_job_mend(rv_job *job, unsigned *io_attempt, rv_error *err)
+{
+    for (;;) {
+        rv_source *fresh = NULL;
+        bool lost = err->retry == RV_RETRY_N || err->retry == RV_RETRY_C;
+        if (lost && job->snapshot_open)
+            return err->code;
+        RV_TRY(rv_job_again(job, io_attempt, err));
+        if (!lost)
+            return RV_OK;
+        if (rv_job_connect(job, &fresh, err) != RV_OK)
+            continue;
+        job->sd->close(job->source);
+        job->source = fresh;
+        return RV_OK;
+    }
+}
+
 rv_status rv_job_relation(rv_job *job, rv_expr bound, rv_relation **out, rv_error *err)
 {
     const rv_cfg_export *x = job->x;
@@ -341,7 +359,7 @@ rv_status rv_job_relation(rv_job *job, rv_expr bound, rv_relation **out, rv_erro
             return RV_OK;
         if (st == RV_E_CONFIG_COLUMN_TYPE)
             return locate_override(job, err);
-        RV_TRY(rv_job_again(job, &attempt, err));
+        RV_TRY(rv_job_mend(job, &attempt, err));
     }
 }
 

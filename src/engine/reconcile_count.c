@@ -16,7 +16,7 @@ rv_status rv_segment_count(rv_job *job, const rv_pred *preds, size_t n, int64_t 
         }
         if (job->snapshot_open) /* a failure may have ended the instant */
             return err->code;
-        RV_TRY(rv_job_again(job, &attempt, err));
+        RV_TRY(rv_job_mend(job, &attempt, err));
     }
 }
 

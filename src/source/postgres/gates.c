@@ -60,7 +60,7 @@ static rv_status judge(rv_pgs_resolving *v, const rv_page_spec *page, uint64_t l
     RV_GO(rv_pgs_select(page, limit, &b, err));
     RV_GO(rv_buf_add_byte(&b, 0, err));
     /* of a condition, the planner's own opinion: a walk may meet few rows, and it knows */
-    const char *settings = v->r->condition ? "" : RV_PGS_WALKING;
+    const char *settings = v->r->condition ? RV_PGS_ALONE : RV_PGS_WALKING;
     RV_GO(
         rv_pgs_explain(v->s, v->r->allow_row_security, settings, (const char *)b.ptr, &plan, err));
     RV_GO(rv_pgs_plan_judge(&plan, page->after ? page->order[0].column : NULL, flags, v->arena,

@@ -100,9 +100,11 @@ rv_status rv_pgs_plan_judge(const rv_pgs_plan *p, const char *column, unsigned f
                             rv_arena *arena, const char **out_reason, bool *out_seq_scan,
                             rv_error *err) RV_MUST_USE;
 
+/* A page is one backend's work. */
+#define RV_PGS_ALONE "SET LOCAL max_parallel_workers_per_gather=0; "
 /* In front of whatever walks an index by LIMIT: near the end of a range the planner would rather
  * sort what is left, on disk if it has to. The price it puts on a sort must not set off JIT. */
-#define RV_PGS_WALKING "SET LOCAL enable_sort=off; SET LOCAL jit=off; "
+#define RV_PGS_WALKING RV_PGS_ALONE "SET LOCAL enable_sort=off; SET LOCAL jit=off; "
 
 /* ---- ask.c: statements about the relation itself, under its own row security ---- */
 

@@ -360,6 +360,20 @@ rv_status rv_pgs_reading(rv_scan *scan, int64_t limit_ms, rv_buf *out, rv_error 
     return RV_OK;
 }
 
+/* Every bound is one of the order's first column: what the index finds is the page. A predicate on
+ * another column may leave few rows, found sooner by an index of its own and sorted. */
+static bool walks_order(const rv_scan *scan, const rv_page_spec *page,
+                        const rv_pgs_select_opts *opts)
+{
+    if (!page->n_order || (!opts->limit && !page->until && !scan->whole_group))
+        return false;
+    for (size_t i = 0; i < page->n_preds; i++)
+        if (page->preds[i].expr.fallback ||
+            strcmp(page->preds[i].expr.column, page->order[0].column) != 0)
+            return false;
+    return true;
+}
+
 rv_status rv_pgs_copy_start(rv_scan *scan, const rv_page_spec *page, const rv_pgs_select_opts *opts,
                             rv_error *err)
 {
@@ -367,7 +381,7 @@ rv_status rv_pgs_copy_start(rv_scan *scan, const rv_page_spec *page, const rv_pg
     rv_status st;
     int64_t limit_ms = statement_limit_ms(scan);
     RV_GO(rv_pgs_reading(scan, limit_ms, &sql, err));
-    if (page->n_order && (opts->limit || page->until || scan->whole_group))
+    if (walks_order(scan, page, opts))
         RV_GO(rv_buf_add_c(&sql, RV_PGS_WALKING, err));
     RV_GO(rv_buf_add_c(&sql, "COPY (", err));
     RV_GO(rv_pgs_select_with(page, opts, &sql, err));
