@@ -85,8 +85,6 @@ static int apply_config(rv_cli *cli)
 {
     const rv_args *a = cli->args;
     unsigned need = RV_LOAD_SOURCE | RV_LOAD_EXPORTS | RV_LOAD_QUERIES | RV_LOAD_KNOWN;
-    if (!rv_args_has(a, RV_FLAG_NO_NOTIFY))
-        need |= RV_LOAD_NOTIFY;
     int code = rv_cli_load(cli, need);
     if (code != 0)
         return code;

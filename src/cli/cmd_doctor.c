@@ -173,7 +173,7 @@ static int examine(rv_cli *cli, const char *path)
     rv_error err = {0};
     rv_doctor_check config, *checks = &config;
     size_t n = 1;
-    unsigned what = RV_LOAD_SOURCE | RV_LOAD_EXPORTS | RV_LOAD_QUERIES | RV_LOAD_NOTIFY;
+    unsigned what = RV_LOAD_SOURCE | RV_LOAD_EXPORTS | RV_LOAD_QUERIES;
     rv_status st = rv_cli_load_quiet(cli, path, what, &err);
     rv_cli_warn_config(cli);
     if (st == RV_E_MEMORY || st == RV_E_INTERRUPTED)

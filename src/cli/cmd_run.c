@@ -78,8 +78,6 @@ int rv_cmd_run(rv_cli *cli)
 {
     rv_error err = {0};
     unsigned what = RV_LOAD_SOURCE | RV_LOAD_EXPORTS | RV_LOAD_QUERIES | RV_LOAD_KNOWN;
-    if (!rv_args_has(cli->args, RV_FLAG_NO_NOTIFY))
-        what |= RV_LOAD_NOTIFY;
     int code = rv_cli_load(cli, what);
     if (code != 0)
         return code;

@@ -221,6 +221,7 @@ typedef struct rv_cfg_export {
 typedef struct rv_cfg_slack {
     bool written;
     const char *webhook_url, *webhook_url_env;
+    bool webhook_unresolved; /* a ${NAME} in webhook_url had no value: it stands there as written */
     bool on_failure, on_schema_change, on_degraded;
 } rv_cfg_slack;
 

@@ -238,11 +238,12 @@ static rv_status check_slack(rv_load *ld, const rv_group *g)
     rv_cfg_slack *s = &ld->cfg->slack;
     const rv_val *on = rv_has(g, RV_K_SLACK_ON);
     s->written = true;
-    s->on_failure = !on;
-    if (on && on->n == 0)
+    s->webhook_unresolved = url && url->unresolved;
+    s->on_failure = !on || on->unresolved;
+    if (on && !on->unresolved && on->n == 0)
         return rv_load_bad(ld, RV_E_CONFIG_SLACK, on->pos,
                            "'on' needs at least one of failure, schema_change, degraded");
-    for (size_t i = 0; on && i < on->n; i++) {
+    for (size_t i = 0; on && !on->unresolved && i < on->n; i++) {
         s->on_failure = s->on_failure || strcmp(on->list[i], "failure") == 0;
         s->on_schema_change = s->on_schema_change || strcmp(on->list[i], "schema_change") == 0;
         s->on_degraded = s->on_degraded || strcmp(on->list[i], "degraded") == 0;

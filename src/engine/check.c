@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "engine/check_internal.h"
+#include "engine/partition.h"
 #include "engine/run.h"
 
 /* ---- destination ---- */
@@ -91,12 +92,13 @@ static rv_status resolve(rv_checking *c, rv_error *err)
 rv_status rv_check_export(rv_checking *c, rv_error *err)
 {
     rv_job *job = c->job;
-    rv_run_opts opts = {.export_name = c->opts->export_name, .no_notify = true};
     RV_TRY(rv_check_strategy(job, c->arena, &c->out->strategy, err));
-    RV_TRY(rv_refuse_unbuilt(job->cfg, job->x, &opts, err));
+    RV_TRY(rv_refuse_unbuilt(job->x, err));
     RV_TRY(rv_job_open(job, err));
     RV_TRY(preflight(job, err));
     RV_TRY(resolve(c, err));
+    if (job->x->partition_by)
+        RV_TRY(rv_partition_plan_check(job, err));
     RV_TRY(gather(c, err));
     RV_TRY(rv_check_types(c, err));
     RV_TRY(rv_check_warnings(c, err));

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "engine/events.h"
 #include "engine/many_internal.h"
+#include "engine/notify.h"
 #include "engine/report.h"
 
 #define RV_TARGET "engine"
@@ -137,6 +138,14 @@ static void run_in_child(rv_set *set, rv_slot *s)
     rv_child_run(&call, &s->report);
 }
 
+/* A child tells of its own export, unless it ended without a report. */
+static void notify(const rv_set *set, const rv_slot *s)
+{
+    const rv_invocation *inv = set->inv;
+    if (!s->skip && (!in_child(set, s) || s->report.error.code == RV_E_RUN_CHILD))
+        rv_notify_export(inv->env, inv->cfg, &inv->opts, &s->report);
+}
+
 static rv_status own_state(rv_set *set, rv_state **state, rv_error *err)
 {
     rv_invocation *inv = set->inv;
@@ -158,6 +167,7 @@ static void run_slot(rv_set *set, rv_slot *s, rv_state **state)
     s->done = true;
     if (set->inv->opts.hooks)
         on_finished(set->inv, &s->report);
+    notify(set, s);
 }
 
 static rv_slot *next_slot(rv_set *set)

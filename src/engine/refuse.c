@@ -5,12 +5,10 @@ typedef struct rv_unbuilt {
     const char *what;
 } rv_unbuilt;
 
-rv_status rv_refuse_unbuilt(const rv_cfg *cfg, const rv_cfg_export *x, const rv_run_opts *opts,
-                            rv_error *err)
+rv_status rv_refuse_unbuilt(const rv_cfg_export *x, rv_error *err)
 {
     const rv_unbuilt list[] = {
         {x->mode == RV_CDC, "mode: cdc"},
-        {cfg->slack.written && !(opts && opts->no_notify), "notifications (run with --no-notify)"},
     };
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         if (!list[i].used)

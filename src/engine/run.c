@@ -149,11 +149,53 @@ static rv_status judge_columns(rv_job *job, rv_error *err)
     return RV_OK;
 }
 
+/* The relation has pages, but not in the order that this mode moves along. */
+static bool streams_bound(const rv_job *job)
+{
+    rv_arena scratch = RV_ARENA_INIT;
+    rv_segment seg = {0};
+    rv_error ignored = {0};
+    bool streams = job->rel->shape == RV_SHAPE_PAGES && !job->keyset &&
+                   rv_plan_order(job, &scratch, &seg, &ignored) == RV_OK && !seg.paged;
+    rv_arena_free(&scratch);
+    return streams;
+}
+
+static void announce_connection(rv_job *job)
+{
+    const rv_source_info *info = job->sd->info(job->source);
+    if (info->host_port)
+        RV_LOG_INFO(job->env, "export '%s': reading from %s version %s connection=%s tls=%s",
+                    job->x->name, info->host_port, info->version ? info->version : "?",
+                    info->connection ? info->connection : "direct", info->tls ? info->tls : "off");
+}
+
+/* "id, line" */
+static const char *key_list(const rv_relation *rel, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < rel->key.n_columns && used < size; i++) {
+        int n = snprintf(out + used, size - used, "%s%s", i ? ", " : "", rel->key.columns[i]);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    return out;
+}
+
 static void announce_shape(rv_job *job)
 {
     const rv_relation *rel = job->rel;
+    char columns[256];
     if (rel->small)
         return;
+    if (streams_bound(job)) {
+        rv_job_plan_warn(job, "streamed_statement",
+                         "%s cannot be read in pages (no index by %s and the key); one statement "
+                         "reads %s whole",
+                         job->x->table ? job->x->table : "query", rv_plan_bound(job).column,
+                         job->mode == RV_CHUNKED ? "each chunk" : "it");
+        return;
+    }
     if (rel->shape == RV_SHAPE_RANGES) {
         RV_LOG_INFO(job->env, "export '%s': read in ranges of addresses within one snapshot (%s)",
                     job->x->name, rel->shape_reason);
@@ -167,8 +209,10 @@ static void announce_shape(rv_job *job)
         return;
     }
     if (rel->shape == RV_SHAPE_PAGES)
-        RV_LOG_INFO(job->env, "export '%s': query read in pages of %s by %s", job->x->name,
-                    rel->base_table ? rel->base_table : "its table", rel->key.name);
+        RV_LOG_INFO(job->env, "export '%s': query read in pages of %s%s%s by %s (%s)", job->x->name,
+                    rel->base_schema ? rel->base_schema : "", rel->base_schema ? "." : "",
+                    rel->base_table ? rel->base_table : "its table", rel->key.name,
+                    key_list(rel, columns, sizeof columns));
     else
         rv_job_plan_warn(job, "streamed_statement",
                          "query cannot be read in pages (%s); one statement reads it whole",
@@ -244,7 +288,7 @@ rv_status rv_run_open_journal(rv_job *job, rv_error *err)
 
 static rv_status start(rv_job *job, rv_course *c, rv_error *err)
 {
-    RV_TRY(rv_refuse_unbuilt(job->cfg, job->x, job->opts, err));
+    RV_TRY(rv_refuse_unbuilt(job->x, err));
     RV_TRY(rv_job_open(job, err));
     RV_TRY(rv_settle(job, RV_SETTLE_RUN, &c->settled, err));
     if (!c->settled.resume)
@@ -268,6 +312,7 @@ static rv_status gates(rv_job *job, rv_course *c, rv_error *err)
     if (c->settled.settled)
         rv_journal_add(job->journal, "run_settled", "ss", "run_id", c->settled.settled, "outcome",
                        c->settled.outcome);
+    announce_connection(job);
     announce_shape(job);
     RV_TRY(compare_progress(job, err));
     RV_TRY(rv_drift_columns(job, &c->columns_json, err));

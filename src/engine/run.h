@@ -19,8 +19,7 @@ typedef struct rv_export_call {
 void rv_export_run(const rv_export_call *call, rv_export_report *out);
 
 /* Features that the parser accepts and this build refuses; RV_E_CONFIG_UNSUPPORTED. */
-rv_status rv_refuse_unbuilt(const rv_cfg *cfg, const rv_cfg_export *x, const rv_run_opts *opts,
-                            rv_error *err) RV_MUST_USE;
+rv_status rv_refuse_unbuilt(const rv_cfg_export *x, rv_error *err) RV_MUST_USE;
 
 /* Takes the lease of a new run, under the next free stem or millisecond; when somebody was quicker,
  * settles again and leaves what is to be continued in `settled`. */

@@ -77,9 +77,8 @@ done:
 RV_TEST(unbuilt_features_are_refused)
 {
     rv_error err = {0};
-    const rv_cfg cfg = {0};
     const rv_cfg_export x = {.name = "x", .mode = RV_CDC};
-    CHECK_EQ(rv_refuse_unbuilt(&cfg, &x, NULL, &err), RV_E_CONFIG_UNSUPPORTED);
+    CHECK_EQ(rv_refuse_unbuilt(&x, &err), RV_E_CONFIG_UNSUPPORTED);
 }
 
 #ifdef RV_FAULTS
