@@ -16,7 +16,8 @@ FENCE = re.compile(r"^```([a-z]*)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.M)
 FLAG = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|-[a-zA-Z])(?![\w-])")
-TEST = re.compile(r"`(crash_\d\d_[a-z_]+|(?:modes|readers|damage|cli|bad_input|quality|partition|trust)\.[a-z_0-9]+)`")
+MODULES = "|".join(sorted(os.path.basename(p)[5:-3] for p in glob.glob(os.path.join(ROOT, "test", "integration", "test_*.py"))))
+TEST = re.compile(rf"`(crash_\d\d_[a-z_]+|(?:{MODULES})\.[a-z_0-9]+|test/[a-z_/]+\.[a-z]+(?:::[a-z_0-9]+)?)`")
 PROGRAMS = {"rivet", "/usr/local/bin/rivet", "build/release/rivet"}
 VALUED = {"--lock-wait", "-c", "--config"}
 STOPS = {"|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>>"}
@@ -171,6 +172,13 @@ def defined_tests():
 
 
 def check_test(tests, name):
+    """`module.name`, `crash_..`, a file under test/, or a C file and one of its cases."""
+    path, _, case = name.partition("::")
+    if path.startswith("test/"):
+        full = os.path.join(ROOT, path)
+        if not os.path.isfile(full) or (case and not re.search(rf"\b{case}\b", read(full))):
+            return f"there is no test {name}"
+        return None
     module, _, test = name.rpartition(".")
     if not module:
         module, test = "crash_table", name
