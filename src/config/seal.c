@@ -29,23 +29,24 @@ static rv_status without_names(rv_str text, rv_buf *out, rv_error *err)
     return RV_OK;
 }
 
-/* "user@" of a URL is no secret; with a password behind it, all of it is. */
+/* "user@" of a URL is no secret, nor is "user:@", whose password is empty or a variable's; with a
+ * password all of it is. */
 static rv_str bare_user(rv_str text)
 {
-    const char *at = NULL;
     rv_str none = {NULL, 0};
     const char *scheme = text.len == 0 ? NULL : memmem(text.ptr, text.len, "://", 3);
     if (!scheme)
         return none;
-    const char *p = scheme + 3;
-    const char *end = text.ptr + text.len;
-    for (; p < end && *p != '/' && *p != '?' && *p != '#'; p++) {
-        if (*p == '@')
-            at = p;
-        if (*p == ':' && !at)
-            at = end; /* a password, or a port without a user */
-    }
-    return at && at != end ? (rv_str){scheme + 3, (size_t)(at + 1 - scheme - 3)} : none;
+    rv_str user = {scheme + 3, 0};
+    size_t left = text.len - (size_t)(user.ptr - text.ptr);
+    while (user.len < left && !strchr(":/?#@", user.ptr[user.len]))
+        user.len++;
+    if (left - user.len > 1 && user.ptr[user.len] == ':' && user.ptr[user.len + 1] == '@')
+        user.len++;
+    if (user.len == left || user.ptr[user.len] != '@')
+        return none;
+    user.len++;
+    return memchr(user.ptr + user.len, '@', left - user.len) ? none : user;
 }
 
 /* Whether a text holds no secret besides the names of variables. */
