@@ -165,7 +165,7 @@ def suite_kill(tally, opts):
     build("dev", "rivet")
     with database_servers(tally) as servers:
         out, code, took = sh(python(), "test/kill/kill.py", "--rivet", "build/dev/rivet", "--release",
-                             "build/release/rivet", *(["500", "--every-point"] if opts.all else ["6"]), env=servers, timeout=36000)
+                             "build/release/rivet", *(["500", "--every-point"] if opts.all else ["5"]), env=servers, timeout=36000)
     print(f"== kill took {took:.0f} s", flush=True)
     tally.add("kill", out, code)
 
