@@ -54,6 +54,8 @@ typedef struct rv_partition_plan {
     const char *chunk_column; /* found for mode chunked without one */
 } rv_partition_plan;
 rv_status rv_partition_plan_make(rv_job *job, rv_partition_plan *out, rv_error *err) RV_MUST_USE;
+/* What of that can be judged without reading: the column and what the mode needs of it. */
+rv_status rv_partition_plan_check(rv_job *job, rv_error *err) RV_MUST_USE;
 /* Of one bucket, whatever it holds. */
 rv_status rv_partition_plan_one(rv_job *job, const rv_bucket *b, rv_partition_plan *out,
                                 rv_error *err) RV_MUST_USE;

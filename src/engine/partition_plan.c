@@ -290,8 +290,15 @@ rv_status rv_partition_plan_make(rv_job *job, rv_partition_plan *out, rv_error *
         rv_status st = make(&p, err);
         if (st == RV_OK)
             return RV_OK;
-        RV_TRY(rv_job_again(job, &attempt, err));
+        RV_TRY(rv_job_mend(job, &attempt, err));
     }
+}
+
+rv_status rv_partition_plan_check(rv_job *job, rv_error *err)
+{
+    rv_partition_plan found = {0};
+    rv_planning p = {.job = job, .column = {job->x->partition_by, NULL}, .out = &found};
+    return begin(&p, err);
 }
 
 rv_status rv_partition_plan_one(rv_job *job, const rv_bucket *b, rv_partition_plan *out,

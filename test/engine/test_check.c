@@ -173,17 +173,22 @@ RV_TEST(what_run_refuses_gets_no_verdict)
         "parquet, destination: {type: local, path: OUT}}\n"
         "  - {name: far, table: far, mode: chunked, chunk_column: id, format: parquet, "
         "destination: {type: local, path: OUT}}\n"
+        "  - {name: part, table: orders, partition_by: customer, format: parquet, destination: "
+        "{type: local, path: 'OUT/{partition}'}}\n"
+        "  - {name: hole, table: orders, partition_by: nope, format: parquet, destination: "
+        "{type: local, path: 'OUT/{partition}'}}\n"
         "  - {name: cloud, table: orders, format: parquet, destination: {type: s3, bucket: b, "
         "region: eu-west-1}}\n"
         "  - {name: file, table: orders, format: parquet, destination: {type: local, path: "
         "/dev/null/x}}\n"));
     static const rv_status want[] = {RV_E_SOURCE_MISSING,     RV_E_SOURCE_MISSING,
                                      RV_E_CONFIG_DATE_CHUNK,  RV_E_CONFIG_TOO_MANY_CHUNKS,
+                                     RV_E_CONFIG_PARTITION,   RV_E_SOURCE_MISSING,
                                      RV_E_CONFIG_UNSUPPORTED, RV_E_DEST_IO};
     rv_check_opts opts = {0};
-    rv_check_report *r = check(&f, &opts, 6);
+    rv_check_report *r = check(&f, &opts, 8);
     REQUIRE(r != NULL);
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 8; i++) {
         CHECK_EQ(r[i].error.code, want[i]);
         CHECK(r[i].verdict == NULL);
     }
