@@ -35,18 +35,6 @@ static bool ties_add(rv_ties *t, rv_u128 digest)
     return true;
 }
 
-/* Takes one equal entry out. Linear, but the set is small and most rows are found early. */
-static bool ties_take(rv_ties *t, rv_u128 digest)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        if (t->items[i].lo == digest.lo && t->items[i].hi == digest.hi) {
-            t->items[i] = t->items[--t->n];
-            return true;
-        }
-    }
-    return false;
-}
-
 static void ties_clear(rv_ties *t)
 {
     t->n = 0;
@@ -61,6 +49,55 @@ static int compare_digests(const void *a, const void *b)
     return x->lo < y->lo ? -1 : x->lo > y->lo;
 }
 
+static rv_status load_ties(rv_ties *t, rv_bytes bytes, rv_error *err)
+{
+    for (size_t i = 0; i + 16 <= bytes.len; i += 16) {
+        rv_u128 d;
+        memcpy(&d.lo, bytes.ptr + i, 8);
+        memcpy(&d.hi, bytes.ptr + i + 8, 8);
+        if (!ties_add(t, d))
+            return rv_fail_memory(err);
+    }
+    return RV_OK;
+}
+
+/* The stored set as different digests in order, each with how often it may still be dropped. */
+static rv_status load_remaining(rv_cursor *c, rv_error *err)
+{
+    rv_ties *t = &c->remaining;
+    size_t kept = 0;
+    ties_clear(t);
+    RV_TRY(load_ties(t, c->stored, err));
+    if (!t->n)
+        return RV_OK;
+    uint32_t *left = rv_realloc_array(c->left, t->n, sizeof *left);
+    if (!left)
+        return rv_fail_memory(err);
+    c->left = left;
+    qsort(t->items, t->n, sizeof *t->items, compare_digests);
+    for (size_t i = 0; i < t->n; i++) {
+        if (kept && compare_digests(&t->items[i], &t->items[kept - 1]) == 0) {
+            left[kept - 1]++;
+            continue;
+        }
+        t->items[kept] = t->items[i];
+        left[kept++] = 1;
+    }
+    t->n = kept;
+    return RV_OK;
+}
+
+static bool take_remaining(rv_cursor *c, rv_u128 digest)
+{
+    const rv_ties *t = &c->remaining;
+    const rv_u128 *at =
+        t->n ? bsearch(&digest, t->items, t->n, sizeof *t->items, compare_digests) : NULL;
+    if (!at || !c->left[at - t->items])
+        return false;
+    c->left[at - t->items]--;
+    return true;
+}
+
 /* ---- row filters ---- */
 
 /* Rows of the stored value: those exported before are dropped, one count each. */
@@ -69,7 +106,7 @@ static bool keep_new_ties(void *ctx, rv_builder *b, bool changed)
     rv_cursor *c = ctx;
     (void)changed;
     rv_u128 digest = rv_builder_row_digest(b, c->source_columns);
-    if (ties_take(&c->remaining, digest)) {
+    if (take_remaining(c, digest)) {
         c->dropped++;
         return false;
     }
@@ -302,18 +339,6 @@ static rv_status plan_rest(rv_cursor *c, rv_unit *unit, rv_segment *segments, co
     return RV_OK;
 }
 
-static rv_status load_ties(rv_ties *t, rv_bytes bytes, rv_error *err)
-{
-    for (size_t i = 0; i + 16 <= bytes.len; i += 16) {
-        rv_u128 d;
-        memcpy(&d.lo, bytes.ptr + i, 8);
-        memcpy(&d.hi, bytes.ptr + i + 8, 8);
-        if (!ties_add(t, d))
-            return rv_fail_memory(err);
-    }
-    return RV_OK;
-}
-
 rv_status rv_cursor_plan(rv_cursor *c, rv_job *job, const rv_position_row *position, rv_work *work,
                          rv_error *err)
 {
@@ -343,7 +368,7 @@ rv_status rv_cursor_plan(rv_cursor *c, rv_job *job, const rv_position_row *posit
         if (c->rescan && position->has_ties) {
             c->has_stored = true;
             c->stored = position->cursor_ties;
-            RV_TRY(load_ties(&c->remaining, c->stored, err));
+            RV_TRY(load_remaining(c, err));
             RV_TRY(plan_ties_of_low(c, &work->single, segments, &l, err));
         } else if (c->rescan) {
             from.op = RV_GE; /* the set grew too large: at least once */
@@ -367,10 +392,9 @@ rv_status rv_cursor_rewind(void *cursor, rv_error *err)
     rv_cursor *c = cursor;
     ties_clear(&c->low_seen);
     ties_clear(&c->high);
-    ties_clear(&c->remaining);
     c->dropped = 0;
     c->beyond = c->at_bound = false;
-    return load_ties(&c->remaining, c->stored, err);
+    return load_remaining(c, err);
 }
 
 /* ---- the new position ---- */
@@ -490,6 +514,7 @@ done:
 void rv_cursor_free(rv_cursor *c)
 {
     rv_free(c->remaining.items);
+    rv_free(c->left);
     rv_free(c->low_seen.items);
     rv_free(c->high.items);
     *c = (rv_cursor){0};

@@ -23,7 +23,8 @@ typedef struct rv_cursor {
     size_t source_columns;
     bool has_stored;   /* a set came with `low` */
     rv_bytes stored;   /* digests of the rows of value `low` exported before */
-    rv_ties remaining; /* of these, not met again yet */
+    rv_ties remaining; /* of these, the different ones in order */
+    uint32_t *left;    /* of each, how many were not met again yet */
     rv_ties low_seen;  /* rows of value `low` exported now */
     rv_ties high;      /* rows of the running high value exported now */
     uint64_t dropped;

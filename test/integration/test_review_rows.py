@@ -287,3 +287,17 @@ def test_a_bucket_of_a_query_file(place):
     for value in ("2024-01-03", "__HIVE_DEFAULT_PARTITION__"):
         r = place.rivet("reconcile", *args, "-e", f"o__{value}", code=0)
         assert "match" in r.out, r
+
+
+# ---- ties ----
+
+def test_equal_rows_of_one_cursor_value_are_counted(place):
+    conn = place.db("CREATE TABLE t (c INTEGER, v TEXT); CREATE INDEX t_c ON t(c)")
+    place.config([{"name": "i", "table": "t", "mode": "incremental", "cursor_column": "c"}])
+    total = 0
+    for more in (3, 0, 1, 40, 2):
+        conn.executemany("INSERT INTO t VALUES (5, ?)", [("same",)] * more + [("other",)] * (more // 2))
+        conn.commit()
+        place.rivet("run", "-c", "rivet.yaml", code=0)
+        total += more + more // 2
+        assert len(place.dataset("i", incremental=True)) == total, (more, total)
