@@ -5,11 +5,13 @@ import glob
 import json
 import os
 
-from lib import Place, table
+import pg
+import test_postgres_modes as modes
+from lib import Place, same_rows, table
 
 
 
-def place(rows=1000, **export):
+def scene(rows=1000, **export):
     p = Place()
     c = p.db("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, day DATE);"
              "CREATE TABLE u (id INTEGER PRIMARY KEY, v INTEGER)")
@@ -47,7 +49,7 @@ def ids(p, export="t", out="out"):
 
 
 def test_artifact_shape(_):
-    p = place(mode="chunked", chunk_column="id", chunk_size=100)
+    p = scene(mode="chunked", chunk_column="id", chunk_size=100)
     before = open(p.path("rivet.yaml")).read()
     doc = plan(p)
     assert list(doc) == ["rivet_version", "plan_id", "created_at", "expires_at", "config_path", "export_name",
@@ -85,7 +87,7 @@ def test_strategies(_):
              ({"mode": "chunked", "chunk_by_key": "id", "chunk_size": 300}, "keyset", None),
              ({"mode": "time_window", "time_column": "day", "days_window": 100000}, "timewindow", None)]
     for x, word, chunks in cases:
-        p = place(**x)
+        p = scene(**x)
         doc = plan(p)
         assert doc["strategy"].startswith(word), (x, doc["strategy"])
         assert doc["computed"]["chunk_count"] == chunks, (x, doc["computed"])
@@ -102,8 +104,8 @@ def test_strategies(_):
 
 def test_same_run_as_run(_):
     """Same names, manifest and journal as run; the chunks too."""
-    a = place(mode="chunked", chunk_column="id", chunk_size=100, chunk_checkpoint=True)
-    b = place(mode="chunked", chunk_column="id", chunk_size=100, chunk_checkpoint=True)
+    a = scene(mode="chunked", chunk_column="id", chunk_size=100, chunk_checkpoint=True)
+    b = scene(mode="chunked", chunk_column="id", chunk_size=100, chunk_checkpoint=True)
     a.rivet("run", code=0)
     plan(b)
     b.rivet("apply", "plan.json", code=0)
@@ -140,7 +142,7 @@ def test_null_chunk_and_empty_table(_):
 
 
 def test_age(_):
-    p = place(mode="full")
+    p = scene(mode="full")
     doc = plan(p)
     r = p.rivet("apply", "plan.json", code=0)
     assert "old" not in r.err
@@ -164,7 +166,7 @@ def test_age(_):
 
 
 def test_tampering(_):
-    p = place(mode="chunked", chunk_column="id", chunk_size=500)
+    p = scene(mode="chunked", chunk_column="id", chunk_size=500)
     doc = plan(p)
 
     def leaves(node, path=()):
@@ -203,7 +205,7 @@ def test_tampering(_):
 
 
 def test_corrupt_and_missing(_):
-    p = place(mode="full")
+    p = scene(mode="full")
     doc = plan(p)
     text = json.dumps(doc)
     bad = {"a.json": "", "b.json": "{", "c.json": "[]", "d.json": "[1]", "e.json": "null", "f.json": "{}",
@@ -225,7 +227,7 @@ def test_corrupt_and_missing(_):
 
 
 def test_cursor_drift(_):
-    p = place(mode="incremental", cursor_column="id")
+    p = scene(mode="incremental", cursor_column="id")
     first = plan(p)
     assert first["computed"]["cursor_snapshot"] is None
     p.rivet("apply", "plan.json", code=0)
@@ -243,7 +245,7 @@ def test_cursor_drift(_):
 
 def test_array_where_one_is_refused(_):
     """The others run; the worst code counts; --export picks one."""
-    p = place()
+    p = scene()
     p.config([{"name": "t", "table": "t", "mode": "incremental", "cursor_column": "id"},
               {"name": "u", "table": "u"}])
     docs = plan(p)
@@ -265,7 +267,7 @@ def test_array_where_one_is_refused(_):
 def test_resume_across_run_and_apply(_):
     """A checkpoint left by apply is continued by run and by apply, and the other way round."""
     for first, second in (("apply", "run"), ("run", "apply"), ("apply", "apply")):
-        p = place(mode="chunked", chunk_column="id", chunk_size=100, chunk_checkpoint=True)
+        p = scene(mode="chunked", chunk_column="id", chunk_size=100, chunk_checkpoint=True)
         plan(p)
         args = {"apply": ("apply", "plan.json"), "run": ("run",)}
         p.rivet("apply", "plan.json", "--resume", code=1)
@@ -283,7 +285,7 @@ SECRETS = {"DB_PASSWORD": "planted-pw-4711", "API_TOKEN": "planted-tok-4711"}
 
 
 def test_secrets(_):
-    p = place()
+    p = scene()
     p.write("rivet.yaml", """
 source: {type: sqlite, path: "${DB}"}
 exports:
@@ -313,7 +315,7 @@ exports:
 
 
 def test_unreadable_source_writes_nothing(_):
-    p = place()
+    p = scene()
     p.config([{"name": "t", "table": "t"}, {"name": "gone", "table": "gone"}])
     before = open(p.path("rivet.yaml")).read()
     r = plan(p, code=1)
@@ -328,7 +330,7 @@ def test_unreadable_source_writes_nothing(_):
 
 
 def test_state_beside_the_plan(_):
-    p = place(mode="incremental", cursor_column="id")
+    p = scene(mode="incremental", cursor_column="id")
     p.config([{"name": "t", "table": "t", "mode": "incremental", "cursor_column": "id",
                "destination": {"type": "local", "path": p.path("out")}}])
     plan(p)
@@ -357,7 +359,7 @@ exports:
 
 
 def test_annotation(_):
-    p = place()
+    p = scene()
     p.write("rivet.yaml", BLOCK)
     p.rivet("plan", "--no-annotate-waves", code=0)
     p.rivet("plan", "-e", "t", code=0)
@@ -403,7 +405,7 @@ def spans(p):
 def test_waves_in_order(_):
     """Ascending, with a barrier; failures stop nothing; the worst code counts."""
     for extra in ((), ("--parallel-export-processes",)):
-        p = place()
+        p = scene()
         waves_config(p, c=["wave: 30"], a=["wave: 2", "parallel_safe: true"], b=["wave: 2", "parallel_safe: true"],
                      bad=["wave: 1", "query: SELECT 1"], z=["wave: 2"])
         p.write("rivet.yaml", open(p.path("rivet.yaml")).read().replace(
@@ -424,7 +426,7 @@ def test_waves_in_order(_):
 
 
 def test_missing_waves_are_computed(_):
-    p = place()
+    p = scene()
     waves_config(p, late=["mode: chunked", "chunk_column: id", "chunk_size: 5", "reconcile_required: true"], soon=["mode: incremental", "cursor_column: id"])
     before = open(p.path("rivet.yaml")).read()
     r = p.rivet("apply", "rivet.yaml", "--json", code=0)
@@ -437,7 +439,7 @@ def test_missing_waves_are_computed(_):
 
 def test_resume_of_waves(_):
     """--resume goes on with the aggregate: what is complete is skipped."""
-    p = place()
+    p = scene()
     waves_config(p, a=["wave: 1"], b=["wave: 2", "query: SELECT * FROM later"])
     p.write("rivet.yaml", open(p.path("rivet.yaml")).read().replace("  - name: b\n    table: u\n", "  - name: b\n"))
     p.rivet("apply", "rivet.yaml", code=1)
@@ -447,3 +449,43 @@ def test_resume_of_waves(_):
     x = {e["export_name"]: (e["status"], e["skip_reason"]) for e in json.loads(r.out)["per_export"]}
     assert x == {"a": ("skipped", "already complete"), "b": ("success", None)}, x
     p.close()
+
+
+def test_every_postgres_mode_planned_and_applied(place):
+    """Plans of every mode and strategy give what run gives; rows that came after them wait."""
+    with pg.database(15) as db:
+        pg.simple(db)
+        targets = modes.targets_with(2)
+        pg.config(place, {"url_env": "PG_URL"}, targets)
+        env = {"PG_URL": db.url()}
+        docs = plan(place, env=env)
+        os.remove(place.path("rivet.yaml"))
+        assert len(docs) == len(targets)
+        want = db.rows(f"SELECT {modes.COLUMNS} FROM t")
+        for d in docs:
+            assert d["resolved_plan"]["source"]["url_env"] == "PG_URL"
+            r = d["computed"]["chunk_ranges"]
+            assert r is None or (r[0]["lo"] is None and r[-1]["hi_inclusive"] is True
+                                 and all(a["hi"] == b["lo"] for a, b in zip(r, r[1:]))), d["export_name"]
+        place.rivet("apply", "plan.json", "--validate", "--reconcile", env=env, code=0)
+        for x in targets:
+            same_rows(place.dataset(x["name"], f"out/{x['name']}"), want)
+        place.rivet("apply", "plan.json", "-e", "inc", env=env, code=5)
+
+
+def test_postgres_passwords(place):
+    """A password in the configuration is no part of the plan, and apply says how to give it."""
+    with pg.database(15) as db:
+        pg.simple(db, 10)
+        url = db.url(password="planted-4711")
+        x = {"name": "x", "table": "t"}
+        for source, works, env in (({"url": url}, False, {}), ({"url": "${PG_URL}"}, True, {"PG_URL": url}),
+                                   ({"url": url.replace("planted-4711", "${PG_PW}")}, True, {"PG_PW": "planted-4711"}),
+                                   ({"url_env": "PG_URL"}, True, {"PG_URL": url})):
+            pg.config(place, source, [x])
+            r = place.rivet("plan", "--format", "json", "-o", "plan.json", env=env, code=0)
+            assert "planted" not in open(place.path("plan.json")).read() + r.out + r.err
+            assert ("*** for a secret in source.url" in r.err) != works, r
+            r = place.rivet("apply", "plan.json", env=env, code=0 if works else 1)
+            assert "planted" not in r.err
+            assert works or ("source.url" in r.err and "url_env" in r.err), r
