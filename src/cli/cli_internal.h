@@ -69,9 +69,8 @@ enum {
     RV_LOAD_SOURCE = 1,  /* the connection must resolve */
     RV_LOAD_EXPORTS = 2, /* --export, or all: interpolation must resolve */
     RV_LOAD_QUERIES = 4,
-    RV_LOAD_NOTIFY = 8,
-    RV_LOAD_KNOWN = 16, /* --export must be declared */
-    RV_LOAD_SEAL = 32   /* as JSON too */
+    RV_LOAD_KNOWN = 8, /* --export must be declared */
+    RV_LOAD_SEAL = 16  /* as JSON too */
 };
 /* --config or ./rivet.yaml; NULL and an error otherwise. */
 rv_status rv_cli_config_path(rv_cli *cli, const char **out, rv_error *err) RV_MUST_USE;

@@ -95,7 +95,6 @@ rv_status rv_cli_load_quiet(rv_cli *cli, const char *path, unsigned what, rv_err
     const char *one = cli->args->value[RV_FLAG_EXPORT];
     rv_cfg_opts opts = {.need_source = (what & RV_LOAD_SOURCE) != 0,
                         .need_queries = (what & RV_LOAD_QUERIES) != 0,
-                        .need_notifications = (what & RV_LOAD_NOTIFY) != 0,
                         .seal = (what & RV_LOAD_SEAL) != 0};
     if ((what & RV_LOAD_EXPORTS) && one)
         RV_TRY(wanted_exports(cli, one, &opts, err));
