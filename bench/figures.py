@@ -6,10 +6,11 @@ usage: figures.py NAME --rivet BIN --bin DIR [--runs N]
   startup  rivet --help
   memory   peak RSS of 100 columns from 100,000 to 1,000,000 rows (--rows N for more)
   size     the stripped binary
+  validate `validate --depth full` against the export that wrote the files, SQLite and PostgreSQL
 """
 import argparse
+import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -17,7 +18,8 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "tools"), os.path.join(HERE, "..", "test", "servers")]
 import shop  # noqa: E402
 
 
@@ -94,9 +96,44 @@ def memory(args, place):
         print(f"100 columns x {rows:>9,} rows: peak RSS {rss:5.1f} MB, wall {wall:.1f} s  (wanted: 64 MB, flat)")
 
 
+def validate_after(args, place, title):
+    """Export and full validation in turn; how many times faster the second is."""
+    run = [args.rivet, "run", "-c", "rivet.yaml"]
+    check = [args.rivet, "validate", "-c", "rivet.yaml", "--depth", "full"]
+    wrote, read = in_turn(run, check, args.runs, place)
+    ratios = [w[0] / r[0] for w, r in zip(wrote, read)]
+    print(f"{title}, min / median / max of {args.runs} pairs")
+    print(f"  export wall     {spread([w[0] for w in wrote], 's')}   CPU {spread([w[1] for w in wrote], 's')}")
+    print(f"  validate wall   {spread([r[0] for r in read], 's')}   CPU {spread([r[1] for r in read], 's')}"
+          f"   RSS {max(r[2] for r in read):.0f} MB")
+    print(f"  times as fast   {spread(ratios, '')}  (wanted: 3)")
+
+
+def validate(args, place):
+    shop.make(os.path.join(place, "shop.db"))
+    export = {"format": "parquet", "destination": {"type": "local", "path": "./out"}}
+
+    def config(source, name):
+        with open(os.path.join(place, "rivet.yaml"), "w") as f:
+            json.dump({"source": {**source, "tuning": {"throttle_ms": 0}}, "exports": [{**export, "name": name, "table": name}]}, f)
+    config({"type": "sqlite", "path": "shop.db"}, "order_items")
+    validate_after(args, place, "SQLite, order_items, 700,000 x 12")
+    import host
+    import postgres_peers
+    rows = args.rows or 2000000
+    try:
+        with postgres_peers.Postgres() as server:
+            bench = postgres_peers.Bench(args, server, place)
+            bench.sql(postgres_peers.MIXED.replace("%ROWS%", str(rows)))
+            config({"type": "postgres", "url": bench.url}, "items")
+            validate_after(args, place, f"PostgreSQL, items, {rows:,} x 20")
+    except host.Unavailable as why:
+        print(f"PostgreSQL left out: {why}")
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("name", choices=["sqlite", "startup", "memory", "size"])
+    ap.add_argument("name", choices=["sqlite", "startup", "memory", "size", "validate"])
     ap.add_argument("--rivet", required=True)
     ap.add_argument("--bin", required=True)
     ap.add_argument("--runs", type=int, default=7)
@@ -105,7 +142,7 @@ def main():
     args.rivet, args.bin = os.path.abspath(args.rivet), os.path.abspath(args.bin)
     place = tempfile.mkdtemp(prefix="rivet-bench-")
     try:
-        {"sqlite": sqlite, "startup": startup, "memory": memory, "size": size}[args.name](args, place)
+        {"sqlite": sqlite, "startup": startup, "memory": memory, "size": size, "validate": validate}[args.name](args, place)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
