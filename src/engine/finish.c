@@ -276,7 +276,9 @@ void rv_run_fail(rv_job *job, const rv_error *cause, bool unpublished)
     if (job->rel && leave_nothing_to_resume(job, cause, &err) != RV_OK)
         RV_LOG_WARN(job->env, "export '%s': what failed its check may be resumed: %s", job->x->name,
                     err.text);
-    if (rv_state_run_close(job->state, &job->lease, status, &err) != RV_OK)
+    rv_status st = rv_state_run_close(job->state, &job->lease, status, &err);
+    job->replaced = st == RV_E_STATE_LEASE_LOST;
+    if (st != RV_OK)
         RV_LOG_WARN(job->env, "export '%s': the run's row could not be closed: %s", job->x->name,
                     err.text);
     job->leased = false;
@@ -386,6 +388,8 @@ static void warn_if(rv_job *job, rv_status st, const char *what, const rv_error 
 void rv_run_record(rv_job *job, const rv_export_report *r)
 {
     rv_error err = {0};
+    if (job->replaced)
+        return;
     warn_if(job, put_metric(job, r, &err), "the metric", &err);
     if (job->journal) {
         warn_if(job, store_journal(job, r, &err), "the journal", &err);

@@ -47,6 +47,7 @@ typedef struct rv_job {
     rv_state *state;
     rv_lease lease;
     bool leased;
+    bool replaced; /* another runner has the run by now: its records are not ours to write */
     rv_heartbeat *heartbeat;
     const rv_dest_driver *dd;
     rv_dest *dest;
@@ -119,8 +120,8 @@ rv_status rv_job_back_off(rv_job *job, unsigned attempt, rv_error *err) RV_MUST_
 /* Both, within max_retries: RV_OK means try again; else the cause is the answer. Counts *io_attempt
  * from 0. */
 rv_status rv_job_again(rv_job *job, unsigned *io_attempt, rv_error *err) RV_MUST_USE;
-/* The same for what the run asks on its own connection, between readings: one that is lost is opened
- * anew. An open snapshot is lost with it: then the cause is the answer. */
+/* The same for what the run asks on its own connection, between readings: one that is lost is
+ * opened anew. An open snapshot is lost with it: then the cause is the answer. */
 rv_status rv_job_mend(rv_job *job, unsigned *io_attempt, rv_error *err) RV_MUST_USE;
 /* Wait before the next try: spec "lifecycle" section 10. */
 int64_t rv_retry_wait_us(const rv_error *err, unsigned attempt, uint64_t base_ms);

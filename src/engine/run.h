@@ -37,7 +37,8 @@ rv_status rv_run_finish(rv_job *job, const rv_executed *e, const char *columns_j
 /* After a failure: failed or interrupted manifest, row closed; never fails louder than the cause.
  */
 void rv_run_fail(rv_job *job, const rv_error *cause, bool unpublished);
-/* Metric, journal document, summary files: failures are WARNs (D10). */
+/* Metric, journal document, summary files: failures are WARNs (D10). Nothing when another runner
+ * writes them. */
 void rv_run_record(rv_job *job, const rv_export_report *r);
 
 #endif

@@ -301,3 +301,31 @@ def test_equal_rows_of_one_cursor_value_are_counted(place):
         place.rivet("run", "-c", "rivet.yaml", code=0)
         total += more + more // 2
         assert len(place.dataset("i", incremental=True)) == total, (more, total)
+
+
+# ---- two runners ----
+
+def test_a_runner_killed_after_it_was_replaced_leaves_the_records_alone(place):
+    """It slept too long, another continued its run to the end, then somebody ends the sleeper."""
+    for sig, args in ((signal.SIGTERM, ()), (signal.SIGINT, ("--validate",))):
+        name = f"c{int(sig)}"
+        conn = place.db(SIMPLE, name=f"{name}.db")
+        fill(conn, 100)
+        place.config([{"name": name, "table": "t", "mode": "chunked", "chunk_column": "id", "chunk_size": 25,
+                       "chunk_checkpoint": True}], source=f"{name}.db")
+        p = place.start("run", "-c", "rivet.yaml", *args, env={"RIVET_STALL_AT": "unit-committed"}, binary=lib.FAULTY)
+        until_stopped(p)
+        s = place.state()
+        s.execute("UPDATE run_status SET heartbeat_at = '2026-01-01T00:00:00.000Z', boot_id = 'other' WHERE status = 'running'")
+        s.commit()
+        place.rivet("run", "-c", "rivet.yaml", "--resume", "-e", name, code=0)
+        run_id = last_run(place, name)[0]
+        p.send_signal(sig)
+        p.send_signal(signal.SIGCONT)
+        _, err = p.communicate(timeout=60)
+        assert p.returncode in (2, 130, 143), (p.returncode, err)
+        metric = s.execute("SELECT status, total_rows FROM export_metrics WHERE run_id = ?", (run_id,)).fetchall()
+        assert metric == [("success", 100)], (metric, err)
+        assert summary(place, run_id)["status"] == "success", summary(place, run_id)
+        assert last_run(place, name)[1] == "success"
+        same_rows(place.dataset(name), table(conn, "SELECT * FROM t"))
