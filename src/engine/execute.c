@@ -245,6 +245,18 @@ static rv_status count_files(rv_job *job, size_t *out, rv_error *err)
     return st;
 }
 
+/* The last key that was read. Cuts come from statistics: one may lie beyond every key there is, and
+ * a range without rows says nothing about what is still to come into it. */
+static const char *last_key(const rv_range_rows *ranges)
+{
+    for (size_t i = ranges->n; i > 0; i--) {
+        const rv_range_row *r = &ranges->rows[i - 1];
+        if (r->position && (!r->lo || strcmp(r->position, r->lo) != 0))
+            return r->position;
+    }
+    return NULL;
+}
+
 static rv_status execute_many(rv_job *job, rv_executed *out, rv_error *err)
 {
     rv_work work;
@@ -261,8 +273,8 @@ static rv_status execute_many(rv_job *job, rv_executed *out, rv_error *err)
         RV_TRY(empty_unit(job, err));
         RV_TRY(count_files(job, &files, err));
     }
-    if (job->x->keyset_incremental && work.ranges.n) {
-        out->position.keyset_high = work.ranges.rows[work.ranges.n - 1].position;
+    if (job->x->keyset_incremental) {
+        out->position.keyset_high = last_key(&work.ranges);
         out->moved = out->position.keyset_high != NULL;
     }
     return RV_OK;
