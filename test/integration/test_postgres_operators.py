@@ -342,6 +342,30 @@ def test_doctor_failures(place):
         assert any(n.startswith("State (postgres, schema v") for n in checks), doc
 
 
+def test_a_role_without_rights(place):
+    """A schema closed to the role looks empty to it; both say which right is missing, and neither guesses a name."""
+    with pg.database() as db:
+        role = f"{db.name}_ro"
+        db.sql("CREATE TABLE orders (id bigint PRIMARY KEY)", "INSERT INTO orders VALUES (1)", "REVOKE ALL ON SCHEMA public FROM PUBLIC", f"CREATE ROLE {role} LOGIN")
+        try:
+            env = {"DATABASE_URL": db.url(user=role)}
+            place.rivet("init", "--source-env", "DATABASE_URL", "--table", "orders", "-o", "rivet.yaml", code=0, env=env)
+            r = place.rivet("check", "-c", "rivet.yaml", code=1, env=env)
+            assert "permission denied for schema public" in r.err, r
+            pg.config(place, {"url_env": "DATABASE_URL"}, [{"name": "orders", "table": "orders"}])
+            r = place.rivet("check", "-c", "rivet.yaml", code=1, env=env)
+            assert "lies in schema public, which this role may not use" in r.err and "GRANT USAGE ON SCHEMA public" in r.err, r
+            db.sql(f"GRANT USAGE ON SCHEMA public TO {role}")
+            r = place.rivet("check", "-c", "rivet.yaml", code=1, env=env)
+            assert "permission denied for table orders" in r.err and "Verdict" not in r.out, r
+            db.sql(f"GRANT SELECT ON orders TO {role}")
+            place.rivet("check", "-c", "rivet.yaml", code=0, env=env)
+            place.rivet("doctor", "-c", "rivet.yaml", code=0, env=env)
+            place.rivet("run", "-c", "rivet.yaml", "--validate", code=0, env=env)
+        finally:
+            db.sql(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
 def test_through_a_pooler(place):
     with shop() as db:
         try:

@@ -146,7 +146,8 @@ static rv_status list_sql(const char *schema, const char *table, rv_buf *b, rv_e
     if (schema || !table)
         RV_TRY(add_literal("n.nspname = ", schema ? schema : "public", b, err));
     else
-        RV_TRY(rv_buf_add_c(b, "pg_catalog.pg_table_is_visible(c.oid)", err));
+        RV_TRY(rv_buf_add_c(b, "(pg_catalog.pg_table_is_visible(c.oid) OR n.nspname = 'public')",
+                            err));
     if (!table) {
         RV_TRY(rv_buf_add_c(b, " AND NOT c.relispartition", err));
         RV_TRY(rv_buf_add_c(b, " ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"", err));
@@ -154,7 +155,8 @@ static rv_status list_sql(const char *schema, const char *table, rv_buf *b, rv_e
     }
     RV_TRY(add_literal(" AND c.relname IN (", table, b, err));
     RV_TRY(add_literal(", pg_catalog.lower(", table, b, err));
-    RV_TRY(add_literal(")) ORDER BY c.relname <> ", table, b, err));
+    RV_TRY(add_literal(")) ORDER BY NOT pg_catalog.pg_table_is_visible(c.oid), c.relname <> ",
+                       table, b, err));
     return rv_buf_add(b, " LIMIT 1", sizeof " LIMIT 1", err);
 }
 

@@ -143,13 +143,52 @@ static int guess_name(const wanted *w, const char *text, const char *const *name
     return rv_suggest(rv_str_c(text), names, n);
 }
 
+/* A schema the role may not use is left out of its search_path: the table seems not to be there. */
+static rv_status closed_schema(rv_source *s, const wanted *w, rv_arena *arena, const char **out,
+                               rv_error *err)
+{
+    rv_buf b = RV_BUF_INIT;
+    PGresult *r = NULL;
+    const char *sql = NULL;
+    rv_status st;
+    RV_GO(rv_buf_add_c(&b,
+                       "SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_class c JOIN "
+                       "pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN "
+                       "('r', 'p', 'v', 'm', 'f') AND NOT "
+                       "pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND ",
+                       err));
+    RV_GO(one_of("c.relname", w->name, w->name_folded, &b, err));
+    RV_GO(rv_buf_add_c(&b, " ORDER BY n.nspname <> 'public', n.nspname LIMIT 1", err));
+    RV_GO(rv_pgs_keep(&b, arena, &sql, err));
+    RV_GO(rv_pgs_ask_optional(s, sql, WHAT, &r, err));
+    if (PQntuples(r) == 1)
+        RV_GO(rv_pgs_text(r, 0, 0, arena, out, err));
+done:
+    PQclear(r);
+    rv_buf_free(&b);
+    return st;
+}
+
+static rv_status fail_closed(const char *text, const char *schema, rv_error *err)
+{
+    rv_status st =
+        rv_fail(err, RV_E_SOURCE_PERMISSION,
+                "table '%s' lies in schema %s, which this role may not use", text, schema);
+    rv_hint(err, "GRANT USAGE ON SCHEMA %s and SELECT on its tables to the role", schema);
+    return st;
+}
+
 static rv_status missing(rv_source *s, const char *text, const wanted *w, rv_arena *arena,
                          rv_error *err)
 {
     PGresult *r = NULL;
-    const char **names = NULL, *sql = NULL;
+    const char **names = NULL, *sql = NULL, *closed = NULL;
     rv_status st;
     int guess = -1;
+    if (!w->schema)
+        RV_TRY(closed_schema(s, w, arena, &closed, err));
+    if (closed)
+        return fail_closed(text, closed, err);
     RV_GO(rv_arena_printf(
         arena, &sql, err,
         "SELECT CASE WHEN %s pg_catalog.pg_table_is_visible(c.oid) THEN c.relname::text ELSE "
