@@ -126,7 +126,7 @@ def suite_unit(tally, opts):
 
 
 def suite_threads(tally, opts):
-    rooms = ("base_", "engine_", "state_", "pg_", "source_", "column_test_builder")
+    rooms = ("base_", "net_", "engine_", "state_", "pg_", "source_", "column_test_builder")
     build("tsan")
     with database_servers(tally) as servers:
         run_units(tally, "tsan", {**SANITIZE, **servers}, only=lambda n: n.startswith(rooms))

@@ -57,6 +57,8 @@ static rv_str with_userinfo(rv_str url)
 {
     rv_str rest = behind_scheme(url);
     size_t n = 0;
+    if (!rest.ptr)
+        return rest;
     while (n < rest.len && rest.ptr[n] != '/' && rest.ptr[n] != '?' && rest.ptr[n] != '#')
         n++;
     return (rv_str){rest.ptr, n};
@@ -115,7 +117,7 @@ bool rv_http_is_tls(const rv_http_request *req)
 
 void rv_http_show(const rv_http_request *req, char out[RV_HTTP_SHOWN])
 {
-    rv_str url = rv_str_c(req->url), authority = rv_http_authority(url);
+    rv_str authority = rv_http_authority(rv_str_c(req->url ? req->url : ""));
     const char *path = authority.ptr + authority.len;
     size_t n = strcspn(path, "?#");
     if (req->secret_path && n > 1)

@@ -108,7 +108,8 @@ RV_TEST(addresses)
                                        "http://[::1]:1/x"};
     for (size_t i = 0; i < 3; i++)
         CHECK_EQ(address(&p, here[i], NULL, NULL, &err), RV_OK);
-    static const char *const bad[] = {"http://hooks.slack.com" PATH, "http://localhost.evil.test/x",
+    static const char *const bad[] = {("http://hooks.slack.com" PATH),
+                                      "http://localhost.evil.test/x",
                                       "http://127.0.0.1@evil.test/x", "ftp://127.0.0.1/x", "hooks"};
     for (size_t i = 0; i < 5; i++)
         CHECK_EQ(address(&p, bad[i], NULL, NULL, &err), RV_E_HTTP_REQUEST);
