@@ -290,10 +290,10 @@ RV_TEST(limits_hold)
     http_peer_say(p, (http_answer){.body = "fine"});
     CHECK_EQ(get(&b, http_peer_url(p, "/f")), RV_OK);
     CHECK(body_is(&b, "fine"));
+    close_box(&b);
+    http_peer_stop(p); /* it borrows them */
     rv_free(headers);
     rv_free(big);
-    close_box(&b);
-    http_peer_stop(p);
 }
 
 RV_TEST(injection_is_refused)
