@@ -83,6 +83,9 @@ static rv_status put_sealed(sealing *s, const char *key, rv_str text)
 {
     bool clean = false;
     rv_buf masked = RV_BUF_INIT;
+    if (!rv_utf8_valid(rv_str_bytes(text)))
+        return rv_load_bad(s->ld, RV_E_PLAN_FILE, (rv_pos){0, 0},
+                           "%s.%s is not valid UTF-8 and cannot stand in a plan", s->top, key);
     RV_TRY(is_clean(s, text, &clean));
     if (clean) {
         rv_json_str(&s->j, text);

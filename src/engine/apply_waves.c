@@ -29,19 +29,21 @@ static rv_status take_waves(const rv_env *env, const rv_cfg *cfg, const rv_run_o
                             rv_arena *a, rv_wave *waves, size_t *out_n, rv_error *err)
 {
     rv_campaign campaign = {0};
-    bool missing = false;
+    bool missing = false; /* one export alone needs no order */
     size_t n = 0;
-    for (size_t i = 0; i < cfg->n_exports; i++)
-        missing = missing || (is_wanted(opts, &cfg->exports[i]) && cfg->exports[i].wave == 0);
+    for (size_t i = 0; !opts->export_name && i < cfg->n_exports; i++)
+        missing = missing || cfg->exports[i].wave == 0;
     if (missing)
-        RV_TRY(rv_engine_campaign(env, cfg, opts->export_name, a, &campaign, err));
+        RV_TRY(rv_engine_campaign(env, cfg, NULL, a, &campaign, err));
     for (size_t i = 0; i < cfg->n_exports; i++) {
         const rv_cfg_export *x = &cfg->exports[i];
         const rv_priority *p = x->wave ? NULL : priority_of(&campaign, x->name);
         if (!is_wanted(opts, x))
             continue;
         waves[n++] = (rv_wave){.x = x,
-                               .wave = p ? (uint64_t)p->wave : x->wave,
+                               .wave = p         ? (uint64_t)p->wave
+                                       : x->wave ? x->wave
+                                                 : 1,
                                .safe = x->parallel_safe || (p && p->parallel_safe)};
     }
     *out_n = n;

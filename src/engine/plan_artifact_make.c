@@ -18,6 +18,7 @@ typedef struct rv_planning {
     rv_state *state; /* NULL: none yet */
     bool bounds;     /* chunk bounds are wanted */
     rv_arena *arena;
+    bool *warned; /* of what all exports share */
 } rv_planning;
 
 /* ---- facts for the priority ---- */
@@ -156,7 +157,8 @@ static rv_status seal_diagnostics(const rv_planning *pl, const rv_check_report *
     return RV_OK;
 }
 
-static rv_status add_removed(const rv_planning *pl, const char *json, rv_plan *p, rv_error *err)
+static rv_status add_removed(const rv_planning *pl, const char *json, bool warn, rv_plan *p,
+                             rv_error *err)
 {
     json_error_t why;
     const char **list = NULL, **all = NULL;
@@ -172,8 +174,9 @@ static rv_status add_removed(const rv_planning *pl, const char *json, rv_plan *p
         all[i] = p->removed[i];
     for (size_t i = 0; i < n; i++) {
         all[p->n_removed++] = list[i];
-        RV_LOG_WARN(pl->env, "export '%s': the plan holds *** for a secret in %s", p->export_name,
-                    list[i]);
+        if (warn)
+            RV_LOG_WARN(pl->env, "export '%s': the plan holds *** for a secret in %s",
+                        p->export_name, list[i]);
     }
     p->removed = all;
     return RV_OK;
@@ -190,9 +193,10 @@ static rv_status seal_config(const rv_planning *pl, const rv_cfg_export *x, rv_p
     p->export_json = x->sealed.json;
     if (!p->source || !p->export_json)
         return rv_fail(err, RV_E_INTERNAL, "the configuration was not sealed");
-    RV_TRY(add_removed(pl, cfg->sealed_source.removed, p, err));
-    RV_TRY(add_removed(pl, cfg->sealed_notifications.removed, p, err));
-    return add_removed(pl, x->sealed.removed, p, err);
+    RV_TRY(add_removed(pl, cfg->sealed_source.removed, !*pl->warned, p, err));
+    RV_TRY(add_removed(pl, cfg->sealed_notifications.removed, !*pl->warned, p, err));
+    *pl->warned = true;
+    return add_removed(pl, x->sealed.removed, true, p, err);
 }
 
 /* ---- one export ---- */
@@ -287,7 +291,8 @@ static rv_status plan_set(const rv_env *env, const rv_cfg *cfg, const char *expo
                           bool bounds, rv_arena *arena, rv_plan **out, size_t *out_n,
                           rv_campaign **out_campaign, rv_error *err)
 {
-    rv_planning pl = {.env = env, .cfg = cfg, .bounds = bounds, .arena = arena};
+    bool warned = false;
+    rv_planning pl = {.env = env, .cfg = cfg, .bounds = bounds, .arena = arena, .warned = &warned};
     RV_TRY(rv_arena_alloc(arena, sizeof **out_campaign, out_campaign, err));
     RV_TRY(rv_engine_state(env, cfg, true, &pl.state, err));
     rv_status st = plan_all(&pl, export_name, *out_campaign, out, out_n, err);
