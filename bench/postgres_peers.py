@@ -34,7 +34,7 @@ FAST, BALANCED = {"throttle_ms": 0}, {"profile": "balanced"}
 MIXED = """
 CREATE TABLE items AS SELECT g AS id, (g * 7919) % 200000 AS customer_id, (g % 32000)::smallint AS sku,
   (g % 97)::int AS qty, ((g * 31 % 1000000) / 100.0)::numeric(12,2) AS price, ((g % 1000) / 10000.0)::numeric(5,4)
-  AS discount, g * 1.37 AS total, (g % 1000)::real / 8 AS rate, g % 3 = 0 AS active,
+  AS discount, (g * 1.37)::float8 AS total, (g % 1000)::real / 8 AS rate, g % 3 = 0 AS active,
   timestamp '2020-01-01' + g * interval '37 seconds' AS created_at,
   timestamptz '2021-01-01 00:00Z' + g * interval '11 seconds' AS updated_at, date '2019-01-01' + (g % 2000)::int
   AS ship_date, md5(g::text)::uuid AS uid, 'customer number ' || (g * 13 % 50000) AS name,
@@ -45,7 +45,7 @@ CREATE TABLE items AS SELECT g AS id, (g * 7919) % 200000 AS customer_id, (g % 3
   FROM generate_series(1, %ROWS%::bigint) g;
 ALTER TABLE items ADD PRIMARY KEY (id); VACUUM ANALYZE items;"""
 NARROW = """
-CREATE TABLE %NAME% AS SELECT g AS id, (g % 1000)::int AS a, g * 0.5 AS b, timestamptz '2021-01-01 00:00Z'
+CREATE TABLE %NAME% AS SELECT g AS id, (g % 1000)::int AS a, (g * 0.5)::float8 AS b, timestamptz '2021-01-01 00:00Z'
   + g * interval '1 second' AS at FROM generate_series(1, %ROWS%::bigint) g;
 ALTER TABLE %NAME% ADD PRIMARY KEY (id); VACUUM ANALYZE %NAME%;"""
 WIDE = """
