@@ -3,27 +3,44 @@
 #include "base/mem.h"
 
 #define STEP_BYTES (256u * 1024u)
+#define READ_TRIES 5
+
+/* *out_shrank: it is not what it was when its size was asked for. */
+static rv_status read_whole(const rv_dest_driver *dd, rv_dest *dest, const char *key, size_t want,
+                            rv_buf *out, bool *out_shrank, rv_error *err)
+{
+    size_t got = 0;
+    *out_shrank = false;
+    RV_TRY(rv_buf_reserve(out, want + 1, err));
+    while (out->len < want) {
+        RV_TRY(dd->read(dest, key, out->len, out->ptr + out->len, want - out->len, &got, err));
+        *out_shrank = got == 0;
+        if (*out_shrank)
+            return RV_OK;
+        out->len += got;
+    }
+    return RV_OK;
+}
 
 rv_status rv_object_read_all(const rv_dest_driver *dd, rv_dest *dest, const char *key, size_t max,
                              rv_buf *out, bool *out_found, rv_error *err)
 {
     rv_object obj;
-    rv_buf_clear(out);
-    RV_TRY(dd->stat(dest, key, &obj, out_found, err));
-    if (!*out_found)
-        return RV_OK;
-    if (obj.size_bytes > max)
-        return rv_fail(err, RV_E_CORRUPT, "%s is %llu bytes large", key,
-                       (unsigned long long)obj.size_bytes);
-    size_t want = (size_t)obj.size_bytes, got = 0;
-    RV_TRY(rv_buf_reserve(out, want + 1, err));
-    while (out->len < want) {
-        RV_TRY(dd->read(dest, key, out->len, out->ptr + out->len, want - out->len, &got, err));
-        if (got == 0)
-            return rv_fail(err, RV_E_CORRUPT, "%s ended early", key);
-        out->len += got;
+    /* exports of one prefix that end together replace its shared names again and again */
+    for (int i = 0; i < READ_TRIES; i++) {
+        bool shrank;
+        rv_buf_clear(out);
+        RV_TRY(dd->stat(dest, key, &obj, out_found, err));
+        if (!*out_found)
+            return RV_OK;
+        if (obj.size_bytes > max)
+            return rv_fail(err, RV_E_CORRUPT, "%s is %llu bytes large", key,
+                           (unsigned long long)obj.size_bytes);
+        RV_TRY(read_whole(dd, dest, key, (size_t)obj.size_bytes, out, &shrank, err));
+        if (!shrank)
+            return RV_OK;
     }
-    return RV_OK;
+    return rv_fail(err, RV_E_CORRUPT, "%s ended early", key);
 }
 
 static rv_status read_exact(void *self, uint64_t offset, uint8_t *out, size_t len, rv_error *err)

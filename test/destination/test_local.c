@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -447,6 +448,60 @@ static int put_and_die(const char *root)
 
 #endif
 
+/* Exports of one prefix that end at the same time: every one publishes, none blames another. */
+typedef struct publisher {
+    const char *root, *owner;
+    size_t len;
+    int failed, written;
+    rv_error err;
+} publisher;
+
+static void *publish_often(void *arg)
+{
+    publisher *p = arg;
+    rv_env env = {0};
+    char content[64];
+    rv_dest *d = NULL;
+    rv_cfg_dest cfg = {.kind = RV_DEST_LOCAL, .path = p->root};
+    p->failed = rv_dest_local.open(&env, &cfg, p->root, &d, &p->err) != RV_OK;
+    for (int i = 0; i < 200 && !p->failed; i++) {
+        rv_object o;
+        rv_put_outcome out;
+        bool found;
+        memset(content, 'a' + i % 26, sizeof content);
+        p->failed = rv_dest_local.stat(d, "shared", &o, &found, &p->err) != RV_OK;
+        rv_put_spec spec = {.key = "shared",
+                            .bytes = {(const uint8_t *)content, p->len},
+                            .owner_token = p->owner,
+                            .mode = RV_PUT_SHARED,
+                            .version = found ? o.version : NULL};
+        if (!p->failed && rv_dest_local.put(d, &spec, &out, &p->err) != RV_OK)
+            p->failed = 1;
+        else
+            p->written += out == RV_PUT_WRITTEN;
+    }
+    rv_dest_local.close(d);
+    return NULL;
+}
+
+RV_TEST(publishers_of_one_prefix_do_not_blame_each_other)
+{
+    fixture f;
+    pthread_t threads[2];
+    REQUIRE(begin(&f));
+    publisher p[2] = {{.root = f.top, .owner = MINE, .len = 10},
+                      {.root = f.top, .owner = "ffff456789abcdef0123456789abcdef", .len = 60}};
+    for (int i = 0; i < 2; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, publish_often, &p[i]) == 0);
+    for (int i = 0; i < 2; i++) {
+        (void)pthread_join(threads[i], NULL);
+        CHECK_STR(p[i].err.text, "");
+        CHECK(!p[i].failed);
+        CHECK(p[i].written > 0);
+    }
+    end(&f);
+}
+
 int main(int argc, char **argv)
 {
 #ifdef RV_FAULTS
@@ -465,6 +520,7 @@ int main(int argc, char **argv)
         RV_CASE(a_file_where_a_directory_must_be),
         RV_CASE(probe_leaves_nothing),
         RV_CASE(only_own_temp_files_are_swept),
+        RV_CASE(publishers_of_one_prefix_do_not_blame_each_other),
 #ifdef RV_FAULTS
         RV_CASE(every_allocation),
         RV_CASE(every_file_operation),

@@ -14,6 +14,7 @@ typedef struct put_work {
     const rv_dest *d;
     const rv_put_spec *spec;
     char target[PATH_MAX], dir[PATH_MAX], temp[PATH_MAX];
+    rv_local_info placed; /* SHARED: the temp file, which keeps its identity as it is renamed */
     uint64_t size_bytes;
     char fingerprint[22];
 } put_work;
@@ -217,6 +218,10 @@ static rv_status verify_size(const put_work *w, rv_error *err)
     RV_TRY(rv_local_info_get(w->target, &info, err));
     if (info.kind == RV_LOCAL_FILE && info.size_bytes == w->size_bytes)
         return RV_OK;
+    /* another export of the same prefix was next; what is its own is not ours to verify */
+    if (info.kind == RV_LOCAL_FILE && w->spec->mode == RV_PUT_SHARED &&
+        strcmp(info.version, w->placed.version) != 0)
+        return RV_OK;
     (void)rv_fail(err, RV_E_DEST_IO, "'%s' has %llu bytes instead of %llu after it was written",
                   w->target, (unsigned long long)info.size_bytes,
                   (unsigned long long)w->size_bytes);
@@ -245,6 +250,7 @@ static rv_status put_once(const rv_dest *d, const rv_put_spec *spec, rv_put_outc
     rv_put_outcome outcome = RV_PUT_FOREIGN;
     rv_status st;
     RV_GO(start(&w, err));
+    RV_GO(rv_local_info_get(w.temp, &w.placed, err));
     RV_GO(spec->mode == RV_PUT_SHARED ? put_shared(&w, &outcome, err) : put_new(&w, &outcome, err));
     RV_GO(finish(&w, outcome, err));
     if (outcome == RV_PUT_WRITTEN)
