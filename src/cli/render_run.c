@@ -131,6 +131,7 @@ rv_status rv_render_export(const rv_export_report *r, const char *resume, rv_buf
     RV_TRY(add_text(out, "run_id:", r->run_id ? r->run_id : "-", err));
     RV_TRY(add_status(out, r, err));
     RV_TRY(add_text(out, "tuning:", r->tuning_text, err));
+    RV_TRY(add_text(out, "forced:", r->forced, err));
     RV_TRY(add_number(out, "rows:", r->rows < 0 ? 0 : r->rows, err));
     RV_TRY(add_number(out, "files:", r->files < 0 ? 0 : r->files, err));
     RV_TRY(add_text(out, "output:", r->output, err));
