@@ -329,3 +329,85 @@ def test_a_runner_killed_after_it_was_replaced_leaves_the_records_alone(place):
         assert summary(place, run_id)["status"] == "success", summary(place, run_id)
         assert last_run(place, name)[1] == "success"
         same_rows(place.dataset(name), table(conn, "SELECT * FROM t"))
+
+
+def ended(place, point, sig, *args, command="run"):
+    p = place.start(command, "-c", "rivet.yaml", *args, binary=lib.FAULTY, env={"RIVET_STALL_AT": point})
+    until_stopped(p)
+    p.send_signal(sig)
+    p.send_signal(signal.SIGCONT)
+    out, err = p.communicate(timeout=60)
+    return lib.Result(p.returncode, out.decode(), err.decode())
+
+
+def test_a_signal_among_partitions_settling_and_repair(place):
+    conn = partitioned(place)
+    days = ("2024-01-01", "2024-01-02", "2024-01-03")
+    for point in ("lease-taken", "lease-taken:2", "unit-sealed:2", "published-own", "partition-done", "clear-part", "settled-abandon"):
+        if point in ("clear-part", "settled-abandon"):  # something to settle first
+            place.config([{"name": "o", "table": "t", "partition_by": "day", "destination": {"type": "local", "path": "./out/{partition}"}}])
+            place.killed("part-uploaded", "run", "-c", "rivet.yaml")
+        r = ended(place, point, signal.SIGTERM)
+        assert r.code == 143, (point, r)
+        place.rivet("run", "-c", "rivet.yaml", code=0)
+        for day in days:
+            same_rows(place.dataset(f"o__{day}", f"out/day={day}"), of_day(conn, day))
+        assert spool(place) == [], (point, spool(place))
+    for d in days:  # what a globbing reader sees beside the data sets of earlier runs
+        listed = {p["path"] for m in place.manifests(f"o__{d}", f"out/day={d}") for p in m["parts"]}
+        assert {f for f in place.files(f"out/day={d}") if f.endswith(".parquet")} <= listed, d
+
+
+def test_a_signal_during_repair(place):
+    conn = place.db(SIMPLE)
+    fill(conn, 100)
+    place.config([{"name": "c", "table": "t", "mode": "chunked", "chunk_column": "id", "chunk_size": 25}])
+    place.rivet("run", "-c", "rivet.yaml", code=0)
+    for i, point in enumerate(("lease-taken", "part-closed", "part-put", "unit-sealed", "unit-committed", "repair-mended",
+                               "published-own", "published-manifest", "published-marker", "repair-swept")):
+        whole = place.manifests("c")[-1]
+        gone = sorted(p["path"] for p in whole["parts"] if p["status"] == "committed")[1]
+        os.unlink(place.path("out", gone))
+        r = ended(place, point, signal.SIGINT, "-e", "c", "--execute", command="repair")
+        assert r.code == (130 if i < 6 else r.code) and r.code in (0, 130), (point, r)
+        place.rivet("repair", "-c", "rivet.yaml", "-e", "c", "--execute", code=0)
+        same_rows(place.dataset("c"), table(conn, "SELECT * FROM t"))
+        place.rivet("validate", "-c", "rivet.yaml", "-e", "c", "--depth", "full", code=0)
+        assert spool(place) == [], (point, spool(place))
+
+
+def test_quality_written_before_a_resume_holds_for_all_units(place):
+    conn = place.db(SIMPLE)
+    fill(conn, 100)
+    conn.execute("UPDATE t SET name = 'twin' WHERE id IN (3, 90)")
+    conn.commit()
+    x = {"name": "c", "table": "t", "mode": "chunked", "chunk_column": "id", "chunk_size": 25, "chunk_checkpoint": True}
+    place.config([x])
+    place.killed("unit-committed:2", "run", "-c", "rivet.yaml")
+    place.config([{**x, "quality": {"unique_columns": ["name"], "row_count_min": 100}}])
+    r = place.rivet("run", "-c", "rivet.yaml", "--resume", "-e", "c", code=3)
+    assert "column 'name': 1 repeated values" in r.err, r
+    conn.execute("UPDATE t SET name = 'other' WHERE id = 3")
+    conn.commit()
+    place.rivet("run", "-c", "rivet.yaml", code=0)
+    same_rows(place.dataset("c"), table(conn, "SELECT * FROM t"))
+
+
+def test_figures_of_a_continued_run_agree(place):
+    conn = place.db(SIMPLE)
+    fill(conn, 100)
+    place.config([{"name": "c", "table": "t", "mode": "chunked", "chunk_column": "id", "chunk_size": 25, "chunk_checkpoint": True}])
+    place.killed("unit-committed:2", "run", "-c", "rivet.yaml")
+    r = place.rivet("run", "-c", "rivet.yaml", "--json", code=0)
+    one = json.loads(r.out)["per_export"][0]
+    run_id = last_run(place, "c")[0]
+    own, m = summary(place, run_id), place.manifests("c")[-1]
+    metric = place.state().execute("SELECT total_rows, files_produced, bytes_written, status, duration_ms, retries, peak_rss_mb FROM export_metrics "
+                                   "WHERE run_id = ?", (run_id,)).fetchall()
+    total = place.state().execute("SELECT total_rows, total_files, total_bytes, success_count FROM run_aggregate "
+                                  "ORDER BY started_at DESC LIMIT 1").fetchone()
+    want = (100, 4, m["total_bytes"])
+    assert metric[0][:3] == want and len(metric) == 1 and metric[0][3] == "success", metric
+    assert (one["rows"], one["files"], one["bytes"]) == want == (own["rows"], own["files"], own["bytes"]), (one, own)
+    assert total == (*want, 1), total
+    assert m["row_count"] == 100 and m["part_count"] == 4
