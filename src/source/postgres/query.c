@@ -281,7 +281,8 @@ static rv_status key_gate(rv_pgs_resolving *v, rv_error *err)
     RV_TRY(rv_pgs_key_choose(v->spec, v->table, present, rel, err));
     if (rel->key.n_columns == 0)
         v->reason = "no usable key in the list";
-    for (size_t i = 0; i < rel->key.n_columns; i++)
+    /* pages qualify the key and place it by its number; what else a mode names goes by name */
+    for (size_t i = 0; v->spec->mode != RV_FULL && i < rel->key.n_columns; i++)
         if (!is_itself(v, rel->key.columns[i], false))
             v->reason = "an alias hides the key";
     if ((v->spec->bound.column && !is_itself(v, v->spec->bound.column, true)) ||
