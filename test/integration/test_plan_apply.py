@@ -4,6 +4,7 @@ import datetime
 import glob
 import json
 import os
+import time
 
 import pg
 import test_postgres_modes as modes
@@ -120,6 +121,8 @@ def test_same_run_as_run(_):
     assert ma == mb, (ma, mb)
     qa, qb = (table(p.state(), "SELECT strategy, plan_hash IS NOT NULL AS h, status FROM chunk_run") for p in (a, b))
     assert qa == qb
+    assert json.load(open(b.path("plan.json")))["plan_fingerprint"] == \
+        table(b.state(), "SELECT plan_hash FROM chunk_run")[0]["plan_hash"]
     ta, tb = (table(p.state(), "SELECT chunk_index, start_key, end_key, kind, rows_written FROM chunk_task") for p in (a, b))
     assert ta == tb
     ja, jb = (sorted({json.loads(line)["event"] for line in open(glob.glob(p.path(".rivet/runs/*/*.jsonl"))[0])})
@@ -448,6 +451,62 @@ def test_resume_of_waves(_):
     r = p.rivet("apply", "rivet.yaml", "--resume", "--json", code=0)
     x = {e["export_name"]: (e["status"], e["skip_reason"]) for e in json.loads(r.out)["per_export"]}
     assert x == {"a": ("skipped", "already complete"), "b": ("success", None)}, x
+    p.close()
+
+
+def test_everything_a_configuration_may_hold(_):
+    """Query files, anchors, merges, maps and lists are in the plan; nothing else is read again."""
+    p = scene()
+    p.write("q.sql", "SELECT id, name, '${REGION}' AS region FROM t WHERE id <= 20;\n")
+    p.write("rivet.yaml", """
+source: {type: sqlite, path: src.db, tuning: &t {throttle_ms: 0, batch_size: 7}}
+project: shop
+exports:
+  - &a
+    name: a
+    query_file: q.sql
+    format: parquet
+    tuning: *t
+    compression: zstd
+    compression_level: 9
+    max_file_size: 1.5MB
+    meta_columns: {row_hash: [id, name]}
+    quality: {null_ratio_max: {name: 0.5}, unique_columns: [id], row_count_min: 1}
+    columns: {name: text}
+    destination: {type: local, path: "out/{export}"}
+  - <<: *a
+    name: b
+    query_file: ~
+    query: "SELECT id, name FROM t WHERE name <> '$${x}'"
+""")
+    env = {"REGION": "eu"}
+    docs = plan(p, env=env)
+    for f in ("q.sql", "rivet.yaml"):
+        os.remove(p.path(f))
+    p.rivet("apply", "plan.json", code=0)
+    rows = p.dataset("a", "out/a")
+    assert len(rows) == 20 and all(r["region"] == "eu" and r["_rivet_row_hash"] is not None for r in rows)
+    assert len(p.dataset("b", "out/b")) == 1000
+    assert docs[0]["resolved_plan"]["project"] == "shop"
+    assert {r["project"] for r in table(p.state(), "SELECT project FROM run_status")} == {"shop"}
+    p.close()
+
+
+def test_interrupted(_):
+    """SIGTERM ends an applied plan resumable, and the way on is the plan."""
+    p = scene(mode="chunked", chunk_column="id", chunk_size=10, chunk_checkpoint=True,
+              tuning={"throttle_ms": 100})
+    plan(p)
+    child = p.start("apply", "plan.json")
+    while not os.path.isdir(p.path("out")) or len([x for x in os.listdir(p.path("out")) if "chunk" in x]) < 3:
+        assert child.poll() is None
+        time.sleep(0.02)
+    child.terminate()
+    _out, err = child.communicate(timeout=60)
+    assert child.returncode == 143, err
+    assert b"rivet apply plan.json -e t --resume" in err, err.decode()
+    p.rivet("apply", "plan.json", "-e", "t", "--resume", code=0)
+    assert ids(p) == list(range(1, 1001))
     p.close()
 
 
