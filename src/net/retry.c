@@ -58,8 +58,11 @@ static rv_status wait_for(rv_http *h, const rv_http_request *req, const rv_http_
     else
         RV_TRY(own_wait(retry, attempt, &us, err));
     rv_http_show(req, shown);
-    RV_LOG_DEBUG(h->env, "%s: try %u %s%.0d; again in %d ms", shown, attempt,
-                 r->status ? "answered " : "failed", r->status, (int)(us / 1000));
+    if (r->status)
+        RV_LOG_DEBUG(h->env, "%s: %d on try %u; again in %d ms", shown, r->status, attempt,
+                     (int)(us / 1000));
+    else
+        RV_LOG_DEBUG(h->env, "%s: try %u failed; again in %d ms", shown, attempt, (int)(us / 1000));
     return pause_for(h, req, us, err);
 }
 

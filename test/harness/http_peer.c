@@ -448,11 +448,15 @@ const char *http_peer_url(http_peer *p, const char *path)
 {
     size_t size = strlen(path) + 64;
     char *url = malloc(size);
-    if (!url || p->n_urls == SEEN)
+    if (!url)
         abort();
     (void)snprintf(url, size, "%s:%d%s", p->tls ? "https://localhost" : "http://127.0.0.1", p->port,
                    path);
+    pthread_mutex_lock(&p->lock);
+    if (p->n_urls == SEEN)
+        abort();
     p->urls[p->n_urls++] = url;
+    pthread_mutex_unlock(&p->lock);
     return url;
 }
 

@@ -5,8 +5,8 @@
  * 7\r\n"}); http_peer_say(p, (http_answer){.body = "ok"});
  *     ... http_peer_url(p, "/bucket/key") ... http_peer_request(p, 0)->path ...
  *     http_peer_stop(p);
- * Threads: say, request and count may be called from any; a recorded request lives until the stop.
- * Wire format: RFC 9112. */
+ * Threads: say, url, request and count may be called from any; a recorded request lives until the
+ * stop. Wire format: RFC 9112. */
 #ifndef HTTP_PEER_H
 #define HTTP_PEER_H
 

@@ -3,7 +3,9 @@ import contextlib
 import http.server
 import json
 import os
+import signal
 import threading
+import time
 
 import lib
 
@@ -15,6 +17,7 @@ class Webhook:
 
     def __init__(self, status=200):
         said, self.status, self.headers = [], status, []
+        self.over = threading.Event()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -22,6 +25,9 @@ class Webhook:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.headers.append(dict(self.headers))
                 said.append((self.path, json.loads(body)["text"]))
+                if outer.status is None:  # never a word
+                    outer.over.wait(60)
+                    return
                 self.send_response(outer.status)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
@@ -46,6 +52,7 @@ def webhook(status=200):
     try:
         yield w
     finally:
+        w.over.set()
         w.server.shutdown()
         w.server.server_close()
 
@@ -205,7 +212,24 @@ def test_the_address_is_nowhere(place):
                 assert not any(s.encode() in data for s in secrets), os.path.join(where, name)
 
 
-def test_a_dead_webhook_does_not_hold_an_interrupted_run(place):
+def test_a_silent_webhook_does_not_hold_an_interrupted_run(place):
+    source(place)
+    with webhook(status=None) as w:
+        for exports, code in ((1, 1), (2, 143)):  # with more to do, the invocation was interrupted
+            config(place, [{"name": f"bad{i}", "query": "SELECT nothing FROM t"} for i in range(exports)])
+            p = place.start("run", env={"RIVET_IT_HOOK": w.url})
+            until = time.monotonic() + 10
+            while not w.said and time.monotonic() < until:
+                time.sleep(0.01)
+            began = time.monotonic()
+            p.send_signal(signal.SIGTERM)
+            _, err = p.communicate(timeout=20)
+            assert time.monotonic() - began < 2 and p.returncode == code, (p.returncode, err)
+            assert b"not delivered: interrupted" in err, err
+            assert len(w.take()) == 1
+
+
+def test_a_dead_webhook(place):
     source(place)
     config(place, [{"name": "bad", "query": "SELECT nothing FROM t"}])
     # nothing listens: refused at once, tried twice, told as a warning

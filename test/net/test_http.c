@@ -607,6 +607,35 @@ RV_TEST(no_error_gives_a_secret_away)
     http_peer_stop(p);
 }
 
+/* ---- threads ---- */
+
+static void *ask_often(void *ctx)
+{
+    http_peer *p = ctx;
+    for (int i = 0; i < 5; i++) {
+        box b = {0};
+        open_box(&b, NULL);
+        CHECK_EQ(get(&b, http_peer_url(p, "/t")), RV_OK);
+        CHECK(body_is(&b, "ok"));
+        close_box(&b);
+    }
+    return NULL;
+}
+
+RV_TEST(clients_come_and_go_in_threads)
+{
+    pthread_t threads[4];
+    http_peer *p = http_peer_start(NULL);
+    REQUIRE(p);
+    http_peer_say(p, (http_answer){.body = "ok", .repeat = HTTP_FOREVER});
+    for (size_t i = 0; i < 4; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, ask_often, p) == 0);
+    for (size_t i = 0; i < 4; i++)
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+    CHECK_EQ(http_peer_count(p), 20);
+    http_peer_stop(p);
+}
+
 /* ---- memory ---- */
 
 RV_TEST(every_allocation_may_fail)
@@ -659,4 +688,5 @@ RV_TEST_MAIN(RV_CASE(answers_arrive_whole), RV_CASE(methods_and_headers),
              RV_CASE(certificates_are_checked), RV_CASE(time_runs_out),
              RV_CASE(an_interrupt_ends_the_wait), RV_CASE(a_dead_connection_is_replaced),
              RV_CASE(proxies_are_honoured), RV_CASE(https_goes_through_connect),
-             RV_CASE(no_error_gives_a_secret_away), RV_CASE(every_allocation_may_fail))
+             RV_CASE(no_error_gives_a_secret_away), RV_CASE(clients_come_and_go_in_threads),
+             RV_CASE(every_allocation_may_fail))
