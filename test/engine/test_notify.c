@@ -163,13 +163,13 @@ RV_TEST(delivery)
 
 static int run_with(place *p, http_peer *peer, const char *query, const char *on, bool no_notify)
 {
-    char text[600];
+    char text[700];
     rv_error err = {0};
     (void)snprintf(text, sizeof text,
                    YAML_HEAD("") "  - {name: x, query: \"%s\", format: csv, destination: {type: "
-                                 "local, path: out}}\n"
+                                 "local, path: %s/out}}\n"
                                  "notifications: {slack: {webhook_url: '%s', on: [%s]}}\n",
-                   query, http_peer_url(peer, PATH), on);
+                   query, p->dir, http_peer_url(peer, PATH), on);
     CHECK(place_write(p, "rivet.yaml", text));
     return place_run(p, (rv_run_opts){.no_notify = no_notify}, &err);
 }
