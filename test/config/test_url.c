@@ -42,6 +42,8 @@ RV_TEST(passwords)
         {"postgres://h/d?x=a@b", ""},
         {"mysql://:x@h", "x"},
         {"host=h password=pw user=u", "pw"},
+        {"postgresql://h/d?user=u&password=p%40w&x=1", "p%40w"},
+        {"postgresql://h/d?sslpassword=no", ""},
         {"password='a b' host=h", "a b"},
         {"host=h", ""},
         {"", ""},
