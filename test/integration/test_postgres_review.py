@@ -1,7 +1,10 @@
 """What an adversarial reading of the execution contract asked of PostgreSQL: each test failed once."""
 import json
 import random
+import signal
+import time
 
+import lib
 import pg
 from lib import same_rows
 
@@ -67,3 +70,27 @@ def test_any_chunks_of_any_numbers(place):
                 same_rows(place.dataset(x["name"]), db.rows(f"SELECT * FROM {x['table']}"))
             except AssertionError as e:
                 raise AssertionError(f"{x}: {e}") from e
+
+
+def test_a_snapshot_is_counted_in_its_own_instant(place):
+    with pg.database() as db:
+        db.sql("CREATE TABLE t (id integer PRIMARY KEY, v text)", "INSERT INTO t SELECT i, 'v' FROM generate_series(1, 5000) i",
+               "CREATE TABLE n (id integer, v text)", "INSERT INTO n SELECT i, 'v' FROM generate_series(1, 5000) i")
+        chunked = {"mode": "chunked", "chunk_size": 700, "parallel": 3}
+        exports = [{"name": "full", "table": "t"}, {"name": "ranges", "table": "n"}, {"name": "query", "query": "SELECT DISTINCT * FROM n"},
+                   {"name": "inc", "table": "t", "mode": "incremental", "cursor_column": "id"},
+                   {"name": "chunks", "table": "t", "chunk_column": "id", "chunk_checkpoint": True, **chunked},
+                   {"name": "keys", "table": "t", "chunk_by_key": "id", **chunked}]
+        for i, x in enumerate(exports):
+            pg.config(place, db, [{**x, "consistency": "snapshot"}])
+            want = 5000 - i
+            p = place.start("run", "-c", "rivet.yaml", "--reconcile", binary=lib.FAULTY, env={"RIVET_STALL_AT": "part-put"})
+            while open(f"/proc/{p.pid}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()[0] != "T":
+                assert p.poll() is None, p.communicate()
+                time.sleep(0.02)
+            held = db.one("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid()")
+            db.sql(f"DELETE FROM t WHERE id = {100 + i}", f"DELETE FROM n WHERE id = {100 + i}")
+            p.send_signal(signal.SIGCONT)
+            _, err = p.communicate(timeout=60)
+            assert p.returncode == 0 and held == 0, (x, held, err.decode())
+            assert len(place.dataset(x["name"])) == want, x
