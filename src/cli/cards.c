@@ -11,7 +11,6 @@
 #include "cli/render_cards.h"
 
 #define TICK_NS 100000000L
-#define ROWS_MAX 512u /* of a window: more are not drawn */
 
 typedef struct rv_card_slot {
     int64_t started_us;
@@ -29,8 +28,7 @@ struct rv_cards {
     rv_card *cards;
     rv_card_slot *slots;
     size_t n;
-    unsigned drawn[ROWS_MAX]; /* columns of each line on the screen */
-    size_t n_drawn;
+    rv_card_lines drawn;
 };
 
 static void put(rv_cards *c, rv_str text)
@@ -45,7 +43,7 @@ static rv_window window_of(const rv_cards *c)
     rv_window w = rv_terminal_window(c->fd, c->columns);
     if (w.columns > 1)
         w.columns--; /* some terminals wrap when the last column is written */
-    w.rows = w.rows > ROWS_MAX ? ROWS_MAX : w.rows;
+    w.rows = w.rows > RV_CARD_LINES_MAX ? RV_CARD_LINES_MAX : w.rows;
     return w;
 }
 
@@ -53,9 +51,11 @@ static rv_window window_of(const rv_cards *c)
 static rv_status add_erase(rv_cards *c, rv_window w, rv_buf *out)
 {
     size_t rows = 0;
-    for (size_t i = 0; i < c->n_drawn; i++)
-        rows += c->drawn[i] > w.columns + 1 ? (c->drawn[i] + w.columns) / (w.columns + 1) : 1;
-    c->n_drawn = 0;
+    for (size_t i = 0; i < c->drawn.n; i++)
+        rows += c->drawn.columns[i] > w.columns + 1
+                    ? (c->drawn.columns[i] + w.columns) / (w.columns + 1)
+                    : 1;
+    c->drawn.n = 0;
     if (rows == 0)
         return RV_OK;
     return rv_buf_printf(out, NULL, "\r\033[%zuA\033[J", rows);
@@ -82,16 +82,15 @@ static void draw(rv_cards *c)
 {
     rv_buf text = RV_BUF_INIT;
     rv_window w = window_of(c);
-    size_t lines = 0;
     count_time(c);
     rv_status st = add_erase(c, w, &text);
     w.rows--;
     if (st == RV_OK && w.rows > 0)
-        st = rv_render_cards(c->cards, c->n, w, &text, c->drawn, &lines, NULL);
-    if (st == RV_OK) {
+        st = rv_render_cards(c->cards, c->n, w, &text, &c->drawn, NULL);
+    if (st == RV_OK)
         put(c, rv_buf_str(&text));
-        c->n_drawn = lines;
-    }
+    else
+        c->drawn.n = 0;
     c->dirty = false;
     rv_buf_free(&text);
 }
@@ -186,10 +185,9 @@ static void leave_all(rv_cards *c)
 {
     rv_buf text = RV_BUF_INIT;
     rv_window w = window_of(c);
-    size_t lines;
     rv_status st = add_erase(c, w, &text);
     w.rows = (unsigned)c->n;
-    if (st == RV_OK && rv_render_cards(c->cards, c->n, w, &text, NULL, &lines, NULL) == RV_OK)
+    if (st == RV_OK && rv_render_cards(c->cards, c->n, w, &text, &c->drawn, NULL) == RV_OK)
         put(c, rv_buf_str(&text));
     rv_buf_free(&text);
 }

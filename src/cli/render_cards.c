@@ -10,8 +10,7 @@ typedef struct rv_frame {
     rv_window window;
     unsigned name_columns;
     rv_buf *out;
-    unsigned *columns; /* of each line, NULL: not wanted */
-    size_t lines;
+    rv_card_lines *lines;
 } rv_frame;
 
 /* Names and causes come from elsewhere: nothing in them may steer the terminal. C1 controls are
@@ -76,9 +75,9 @@ static rv_status end_line(rv_frame *f, size_t begun, rv_error *err)
     unsigned used;
     rv_str line = {(const char *)f->out->ptr + begun, f->out->len - begun};
     f->out->len = begun + rv_text_fit(line, f->window.columns, &used);
-    if (f->columns)
-        f->columns[f->lines] = used;
-    f->lines++;
+    if (f->lines->n < RV_CARD_LINES_MAX)
+        f->lines->columns[f->lines->n] = used;
+    f->lines->n++;
     return rv_buf_add_byte(f->out, '\n', err);
 }
 
@@ -121,7 +120,7 @@ static rv_status add_some(rv_frame *f, size_t room, rv_error *err)
         for (size_t i = 0; i < f->n; i++) {
             if (!in_group(&f->cards[i], group))
                 continue;
-            if (f->lines < room)
+            if (f->lines->n < room)
                 RV_TRY(add_card(f, &f->cards[i], err));
             else
                 hidden[group]++;
@@ -134,9 +133,10 @@ static rv_status add_some(rv_frame *f, size_t room, rv_error *err)
 }
 
 rv_status rv_render_cards(const rv_card *cards, size_t n, rv_window window, rv_buf *out,
-                          unsigned *out_columns, size_t *out_lines, rv_error *err)
+                          rv_card_lines *lines, rv_error *err)
 {
-    rv_frame f = {.cards = cards, .n = n, .window = window, .out = out, .columns = out_columns};
+    rv_frame f = {.cards = cards, .n = n, .window = window, .out = out, .lines = lines};
+    lines->n = 0;
     for (size_t i = 0; i < n; i++) {
         unsigned used;
         (void)rv_text_fit(rv_str_c(cards[i].name), NAME_COLUMNS_MAX, &used);
@@ -146,6 +146,5 @@ rv_status rv_render_cards(const rv_card *cards, size_t n, rv_window window, rv_b
         RV_TRY(add_some(&f, window.rows - 1, err));
     for (size_t i = 0; i < n && n <= window.rows; i++)
         RV_TRY(add_card(&f, &cards[i], err));
-    *out_lines = f.lines;
     return RV_OK;
 }

@@ -19,10 +19,17 @@ typedef struct rv_card {
     int64_t files, bytes, peak_rss_mb;
 } rv_card;
 
+/* What stands on the screen: the lines, and how wide the first of them are. */
+#define RV_CARD_LINES_MAX 512
+typedef struct rv_card_lines {
+    size_t n;
+    unsigned columns[RV_CARD_LINES_MAX];
+} rv_card_lines;
+
 /* At most window.rows lines of at most window.columns columns, each closed by a line feed. Where
  * the cards are more than the lines, those that run come first and the last line counts the rest.
- * out_columns (room for window.rows, may be NULL) gets the width of each line. */
+ */
 rv_status rv_render_cards(const rv_card *cards, size_t n, rv_window window, rv_buf *out,
-                          unsigned *out_columns, size_t *out_lines, rv_error *err) RV_MUST_USE;
+                          rv_card_lines *lines, rv_error *err) RV_MUST_USE;
 
 #endif

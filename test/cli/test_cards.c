@@ -41,17 +41,17 @@ enum { N_CARDS = sizeof cards / sizeof cards[0] };
 static void check_frame(unsigned columns, unsigned rows, const char *want)
 {
     rv_buf out = RV_BUF_INIT;
-    unsigned widths[64] = {0};
-    size_t lines = 0, seen = 0;
+    rv_card_lines lines = {0};
+    size_t seen = 0;
     rv_window w = {columns, rows};
-    REQUIRE(rv_render_cards(cards, N_CARDS, w, &out, widths, &lines, NULL) == RV_OK);
+    REQUIRE(rv_render_cards(cards, N_CARDS, w, &out, &lines, NULL) == RV_OK);
     CHECK_STR(rv_buf_cstr(&out), want);
     for (size_t i = 0; i < out.len; i++)
         seen += out.ptr[i] == '\n';
-    CHECK_EQ(seen, lines);
-    CHECK(lines <= rows);
-    for (size_t i = 0; i < lines; i++)
-        CHECK(widths[i] <= columns);
+    CHECK_EQ(seen, lines.n);
+    CHECK(lines.n <= rows);
+    for (size_t i = 0; i < lines.n; i++)
+        CHECK(lines.columns[i] <= columns);
     rv_buf_free(&out);
 }
 
@@ -100,13 +100,12 @@ RV_TEST(every_window_is_respected)
     for (unsigned columns = 0; columns < 40; columns++)
         for (unsigned rows = 1; rows < 9; rows++) {
             rv_buf out = RV_BUF_INIT;
-            unsigned widths[16] = {0};
-            size_t lines = 0;
-            REQUIRE(rv_render_cards(cards, N_CARDS, (rv_window){columns, rows}, &out, widths,
-                                    &lines, NULL) == RV_OK);
-            CHECK(lines <= rows && lines >= (rows < N_CARDS ? rows : N_CARDS));
-            for (size_t i = 0; i < lines; i++)
-                CHECK(widths[i] <= columns);
+            rv_card_lines lines = {0};
+            REQUIRE(rv_render_cards(cards, N_CARDS, (rv_window){columns, rows}, &out, &lines,
+                                    NULL) == RV_OK);
+            CHECK_EQ(lines.n, rows < N_CARDS ? rows : N_CARDS);
+            for (size_t i = 0; i < lines.n; i++)
+                CHECK(lines.columns[i] <= columns);
             rv_buf_free(&out);
         }
 }
@@ -212,10 +211,9 @@ RV_TEST(every_allocation_may_fail)
 {
     for (long nth = 1; nth < 40; nth++) {
         rv_buf out = RV_BUF_INIT;
-        size_t lines;
+        rv_card_lines lines;
         rv_fault_set_alloc(nth, false);
-        rv_status st =
-            rv_render_cards(cards, N_CARDS, (rv_window){80, 24}, &out, NULL, &lines, NULL);
+        rv_status st = rv_render_cards(cards, N_CARDS, (rv_window){80, 24}, &out, &lines, NULL);
         bool met = rv_fault_seen_alloc() >= nth;
         rv_fault_set_alloc(0, false);
         CHECK(met ? st == RV_E_MEMORY : st == RV_OK);

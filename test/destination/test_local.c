@@ -466,7 +466,7 @@ static void *publish_often(void *arg)
     p->failed = rv_dest_local.open(&env, &cfg, p->root, &d, &p->err) != RV_OK;
     for (int i = 0; i < 200 && !p->failed; i++) {
         rv_object o;
-        rv_put_outcome out;
+        rv_put_outcome out = RV_PUT_CHANGED;
         bool found;
         memset(content, 'a' + i % 26, sizeof content);
         p->failed = rv_dest_local.stat(d, "shared", &o, &found, &p->err) != RV_OK;
