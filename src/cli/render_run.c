@@ -78,7 +78,8 @@ static rv_status add_reconcile(rv_buf *out, const rv_export_report *r, rv_error 
         return rv_buf_printf(out, err, LABEL "MATCH (%lld/%lld)\n",
                              "reconcile:", (long long)r->rows, (long long)r->source_count);
     if (r->source_changed)
-        return rv_buf_printf(out, err, LABEL "MISMATCH (source changed during run)\n", "reconcile:");
+        return rv_buf_printf(out, err, LABEL "MISMATCH (source changed during run)\n",
+                             "reconcile:");
     return rv_buf_printf(out, err, LABEL "MISMATCH (exported %lld, source %lld)\n",
                          "reconcile:", (long long)r->rows, (long long)r->source_count);
 }

@@ -81,7 +81,7 @@ static rv_status value_in(const char *path, const char *column, rv_arena *a, con
 static rv_status named_value(rv_choosing *c, const rv_cfg_export *x, const char **out,
                              rv_error *err)
 {
-    rv_run_row run;
+    rv_run_row run = {0};
     bool found = false;
     size_t len = strlen(x->name);
     *out = NULL;

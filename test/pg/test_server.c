@@ -279,6 +279,7 @@ RV_TEST(interrupts_reach_the_server)
     close_link(&watch);
 }
 
+#ifdef RV_FAULTS
 static rv_status whole_session(link_ *l)
 {
     const char *row = NULL;
@@ -292,6 +293,7 @@ static rv_status whole_session(link_ *l)
     RV_TRY(rv_pg_copy_cut(l->c, &l->err));
     return rv_pg_query(l->c, "SELECT 2", 0, "asking", NULL, &l->err);
 }
+#endif
 
 RV_TEST(survives_every_failed_allocation)
 {
