@@ -242,8 +242,8 @@ static void check_bad_queries(pgx *f)
                                         "SELEC 1",
                                         "SELECT $1",
                                         "SELECT (1",
-                                        "WITH d AS (DELETE FROM little RETURNING id) SELECT * "
-                                        "FROM d"};
+                                        ("WITH d AS (DELETE FROM little RETURNING id) SELECT * "
+                                         "FROM d")};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         rv_read_spec spec = {.query = texts[i], .mode = RV_FULL};
         rv_relation *rel = NULL;
