@@ -17,7 +17,7 @@ typedef struct rv_frame {
  * two bytes of UTF-8. */
 static rv_status add_plain(rv_buf *out, rv_str text, rv_error *err)
 {
-    for (size_t i = 0; i < text.len; i++) {
+    for (size_t i = 0; text.ptr && i < text.len; i++) {
         uint8_t b = (uint8_t)text.ptr[i];
         bool c1 = b == 0xC2 && i + 1 < text.len && (uint8_t)text.ptr[i + 1] < 0xA0;
         i += c1;

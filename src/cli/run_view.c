@@ -23,7 +23,7 @@ static void show_together(rv_run_view *v)
     char name[64];
     int64_t rows = 0;
     size_t n = v->cli->cfg->n_exports;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; v->rows && i < n; i++)
         rows += v->rows[i];
     (void)snprintf(name, sizeof name, "%zu/%zu exports", v->ended, n);
     rv_progress_rename(v->progress, name);

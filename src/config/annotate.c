@@ -232,7 +232,7 @@ static const rv_annotation *item_of(const rv_annotation *items, size_t n, size_t
 static bool same_exports(const rv_node *was, const rv_node *is, const rv_annotation *items,
                          size_t n, bool rewrite)
 {
-    if (was->n != is->n)
+    if (!was || !is || was->n != is->n)
         return false;
     for (size_t i = 0; i < was->n; i++) {
         const rv_annotation *item = item_of(items, n, i);

@@ -57,6 +57,10 @@ static rv_status is_clean(const sealing *s, rv_str text, bool *out)
     rv_buf masked = RV_BUF_INIT;
     rv_status st = RV_OK;
     RV_GO(without_names(text, &plain, err));
+    if (!plain.ptr) { /* nothing but names */
+        *out = true;
+        goto done;
+    }
     rv_str user = bare_user(rv_buf_str(&plain));
     if (user.len > 0) {
         size_t from = (size_t)(user.ptr - (const char *)plain.ptr);

@@ -62,7 +62,7 @@ static rv_status to_node(rv_load *ld, const json_t *json, unsigned depth, const 
     switch (json_typeof(json)) {
     case JSON_OBJECT: {
         json_t *mutable = NULL;
-        memcpy(&mutable, &json, sizeof json); /* jansson iterates over what it could change */
+        memcpy(&mutable, &json, sizeof(void *)); /* jansson iterates over what it could change */
         return map(ld, mutable, depth, node);
     }
     case JSON_ARRAY:

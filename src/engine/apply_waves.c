@@ -89,7 +89,7 @@ rv_status rv_apply_waves(const rv_env *env, const rv_cfg *cfg, const rv_run_opts
     size_t n = 0;
     rv_status st;
     RV_TRY(rv_arena_array(arena, cfg->n_exports + 1, sizeof *waves, &waves, err));
-    RV_TRY(rv_arena_array(arena, cfg->n_exports + 1, sizeof *set, &set, err));
+    RV_TRY(rv_arena_array(arena, cfg->n_exports + 1, sizeof(void *), &set, err));
     RV_TRY(take_waves(env, cfg, opts, arena, waves, &n, err));
     RV_TRY(rv_invocation_open(env, cfg, opts, arena, out, &inv, err));
     for (uint64_t wave = 0; (wave = next_wave(waves, n, wave)) != 0;)
