@@ -361,7 +361,7 @@ rv_status rv_engine_run(const rv_env *env, const rv_cfg *cfg, const rv_run_opts 
     size_t n = 0;
     if (opts->export_name || cfg->n_exports < 2)
         own.parallel = RV_SEQUENTIAL;
-    RV_TRY(rv_arena_array(arena, cfg->n_exports + 1, sizeof *wanted, &wanted, err));
+    RV_TRY(rv_arena_array(arena, cfg->n_exports + 1, sizeof(void *), &wanted, err));
     for (size_t i = 0; i < cfg->n_exports; i++)
         if (!opts->export_name || strcmp(cfg->exports[i].name, opts->export_name) == 0)
             wanted[n++] = &cfg->exports[i];
