@@ -35,7 +35,7 @@ rv_status rv_reading_can_snapshot(rv_job *job, rv_error *err)
 static rv_status open_spares(rv_job *job, size_t n, rv_error *err)
 {
     if (!job->spare) {
-        job->spare = rv_calloc(n, sizeof *job->spare);
+        job->spare = rv_calloc(n, sizeof(void *));
         if (!job->spare)
             return rv_fail_memory(err);
         job->n_spare = n;

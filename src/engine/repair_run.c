@@ -231,7 +231,7 @@ static rv_status load_stems(rv_mending *m, rv_error *err)
     const rv_repair *r = m->r;
     rv_arena *a = &m->job.arena;
     RV_TRY(rv_arena_array(a, r->known.n + 1, sizeof *m->stems, &m->stems, err));
-    RV_TRY(rv_arena_array(a, r->known.n + 1, sizeof *m->mended, &m->mended, err));
+    RV_TRY(rv_arena_array(a, r->known.n + 1, sizeof(void *), &m->mended, err));
     for (size_t i = 0; i < r->known.n; i++) {
         m->stems[i] = NULL;
         m->mended[i] = NULL;

@@ -17,9 +17,9 @@ static rv_status add(rv_choosing *c, const rv_cfg_export *x, rv_error *err)
     if (c->n == c->cap) {
         size_t cap = c->cap ? c->cap * 2 : 16;
         const rv_cfg_export **grown;
-        RV_TRY(rv_arena_array(c->arena, cap, sizeof *grown, &grown, err));
+        RV_TRY(rv_arena_array(c->arena, cap, sizeof(void *), &grown, err));
         if (c->n)
-            memcpy(grown, c->list, c->n * sizeof *grown);
+            memcpy(grown, c->list, c->n * sizeof(void *));
         c->list = grown;
         c->cap = cap;
     }
