@@ -387,7 +387,7 @@ RV_TEST(cursor)
     PGX_NEEDED();
     REQUIRE(pgx_open(&f,
                      "CREATE TABLE t(id int PRIMARY KEY, v text, ts timestamptz); INSERT INTO t "
-                     "SELECT i, nullif('v' || i, 'v7'), '2024-01-01'::timestamptz FROM "
+                     "SELECT i, nullif('v' || i, 'v7'), '2024-01-01 00:00Z'::timestamptz FROM "
                      "generate_series(1, 3000) i; CREATE VIEW w AS SELECT id, v, ts::text AS ts "
                      "FROM t ORDER BY id"));
     rv_relation *rel = table("w");

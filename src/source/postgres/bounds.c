@@ -213,7 +213,7 @@ static rv_status walk(rv_source *s, const rv_page_spec *from, uint64_t n, rv_are
                       rv_datum *out, bool *out_found, rv_error *err)
 {
     const rv_pgs_relation *r = from->relation->driver;
-    uint32_t oids[RV_PGS_ORDER_MAX];
+    uint32_t oids[RV_PGS_ORDER_MAX] = {0};
     rv_buf b = RV_BUF_INIT, list = RV_BUF_INIT;
     size_t rows = 0;
     rv_status st = RV_OK;
