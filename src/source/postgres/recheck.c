@@ -106,7 +106,7 @@ rv_status rv_pgs_recheck(rv_source *s, const rv_relation *rel, rv_error *err)
 {
     rv_arena arena = RV_ARENA_INIT;
     rv_pgs_resolving v = {.s = s, .arena = &arena, .r = rel->driver};
-    const char *now = NULL, *what = NULL;
+    const char *now = "", *what = NULL;
     rv_status st;
     RV_GO(rv_pgs_what(rel, &arena, &what, err));
     if (v.r->query)

@@ -1,4 +1,5 @@
 /* One relation of the catalog: its kind, size, columns and indexes. */
+#include <assert.h>
 #include <stdio.h>
 
 #include "source/postgres/relation_internal.h"
@@ -354,6 +355,7 @@ static bool walked(int64_t option)
 static rv_status add_index_column(const PGresult *r, int row, rv_arena *arena, rv_pgs_table *t,
                                   rv_error *err)
 {
+    assert(t->indexes);
     rv_pgs_index *x = t->n_indexes ? &t->indexes[t->n_indexes - 1] : NULL;
     int64_t option = rv_pgs_int(r, row, 4, -1);
     if (!x || strcmp(x->name, PQgetvalue(r, row, 0)) != 0) {
