@@ -3,6 +3,7 @@ import glob
 import json
 import os
 
+import lib
 from lib import read_part, same_rows, table
 
 SCHEMA = "CREATE TABLE t (id INTEGER PRIMARY KEY, day DATE, at TIMESTAMP, name TEXT)"
@@ -285,7 +286,7 @@ def test_nothing_to_resume(place):
 
 def test_one_lease_for_all(place):
     conn = make(place)
-    p = place.start("run", "-c", "rivet.yaml", env={"RIVET_STALL_AT": "partition-done:3"})
+    p = place.start("run", "-c", "rivet.yaml", binary=lib.FAULTY, env={"RIVET_STALL_AT": "partition-done:3"})
     import signal
     import time
     for _ in range(200):
