@@ -171,31 +171,37 @@ done:
     return st;
 }
 
+rv_status rv_run_publish(rv_job *job, const char *manifest_json, rv_error *err)
+{
+    char name[RV_PUBLISH_NAME_SIZE];
+    rv_publication p = {.env = job->env,
+                        .dd = job->dd,
+                        .dest = job->dest,
+                        .export_name = job->x->name,
+                        .run_id = job->run_id,
+                        .owner_token = job->owner_token,
+                        .started_at = job->started_at,
+                        .epoch = job->lease.epoch,
+                        .manifest_json = manifest_json,
+                        .guard = rv_job_guard,
+                        .guard_ctx = job};
+    RV_TRY(rv_publish(&p, name, err));
+    RV_TRY(rv_arena_cstr(&job->arena, rv_str_c(name), &job->manifest_name, err));
+    rv_journal_add(job->journal, "published", "s", "manifest", name);
+    return RV_OK;
+}
+
 rv_status rv_run_finish(rv_job *job, const rv_executed *e, const char *columns_json,
                         bool *out_published, rv_error *err)
 {
     const char *manifest = NULL;
-    char name[RV_PUBLISH_NAME_SIZE];
     *out_published = false;
     if (job->validate && !e->skipped)
         rv_journal_add(job->journal, "validation_result", "b", "passed", 1);
     RV_TRY(final_transaction(job, e, columns_json, &manifest, err));
     if (manifest) {
         *out_published = true; /* from here the next start can finish the work */
-        rv_publication p = {.env = job->env,
-                            .dd = job->dd,
-                            .dest = job->dest,
-                            .export_name = job->x->name,
-                            .run_id = job->run_id,
-                            .owner_token = job->owner_token,
-                            .started_at = job->started_at,
-                            .epoch = job->lease.epoch,
-                            .manifest_json = manifest,
-                            .guard = rv_job_guard,
-                            .guard_ctx = job};
-        RV_TRY(rv_publish(&p, name, err));
-        RV_TRY(rv_arena_cstr(&job->arena, rv_str_c(name), &job->manifest_name, err));
-        rv_journal_add(job->journal, "published", "s", "manifest", name);
+        RV_TRY(rv_run_publish(job, manifest, err));
         if (job->validate) /* of the only unit, and of one whose commit was an earlier process's
                               last */
             rv_unit_drop_spool(job, NULL);

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "engine/run.h"
 #include "engine/manifest.h"
 #include "engine/publish.h"
 #include "engine/repair_internal.h"
@@ -119,27 +120,11 @@ static rv_status commit_whole(rv_mending *m, rv_whole *w, const char **out_json,
 
 rv_status rv_repair_publish(rv_mending *m, rv_error *err)
 {
-    rv_job *job = &m->job;
     rv_whole w = {0};
     const char *json = NULL;
-    char name[RV_PUBLISH_NAME_SIZE];
     rv_status st = commit_whole(m, &w, &json, err);
     rv_sums_free(&w.sums);
     RV_TRY(st);
     m->published = true; /* from here the next start can finish the work */
-    rv_publication p = {.env = job->env,
-                        .dd = job->dd,
-                        .dest = job->dest,
-                        .export_name = job->x->name,
-                        .run_id = job->run_id,
-                        .owner_token = job->owner_token,
-                        .started_at = job->started_at,
-                        .epoch = job->lease.epoch,
-                        .manifest_json = json,
-                        .guard = rv_job_guard,
-                        .guard_ctx = job};
-    RV_TRY(rv_publish(&p, name, err));
-    RV_TRY(rv_arena_cstr(&job->arena, rv_str_c(name), &job->manifest_name, err));
-    rv_journal_add(job->journal, "published", "s", "manifest", name);
-    return RV_OK;
+    return rv_run_publish(&m->job, json, err);
 }

@@ -34,6 +34,8 @@ rv_status rv_run_reconcile(rv_job *job, const rv_executed *e, rv_error *err) RV_
 /* D4 to D6: the final transaction, publication, closing the row. */
 rv_status rv_run_finish(rv_job *job, const rv_executed *e, const char *columns_json,
                         bool *out_published, rv_error *err) RV_MUST_USE;
+/* Publishes the manifest that the state holds for this run, and remembers under which name. */
+rv_status rv_run_publish(rv_job *job, const char *manifest_json, rv_error *err) RV_MUST_USE;
 /* After a failure: failed or interrupted manifest, row closed; never fails louder than the cause.
  */
 void rv_run_fail(rv_job *job, const rv_error *cause, bool unpublished);

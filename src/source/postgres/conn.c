@@ -115,16 +115,6 @@ rv_status rv_pgs_now(rv_source *s, int64_t *out_us, rv_error *err)
 
 /* ---- opening ---- */
 
-static rv_status set_comment(rv_source *s, const char *run_id, rv_error *err)
-{
-    rv_buf text = RV_BUF_INIT;
-    rv_status st = rv_sql_run_comment(run_id, &text, err);
-    if (st == RV_OK)
-        st = rv_arena_cstr(&s->arena, rv_buf_str(&text), &s->comment, err);
-    rv_buf_free(&text);
-    return st;
-}
-
 static bool plaintext_written(const rv_pg_opts *pg)
 {
     bool written = false;
@@ -257,7 +247,7 @@ rv_status rv_pgs_open(const rv_env *env, const rv_source_opts *opts, rv_source *
     s->max_value_bytes = opts->tuning->max_value_mb << 20;
     atomic_init(&s->held_session, 0);
     rv_status st;
-    RV_GO(set_comment(s, opts->run_id, err));
+    RV_GO(rv_sql_run_comment_keep(opts->run_id, &s->arena, &s->comment, err));
     RV_GO(connect_server(s, opts, err));
     RV_GO(detect_pooler(s, err));
     RV_GO(detect_statement_pool(s, opts, err));

@@ -109,3 +109,14 @@ rv_status rv_sql_run_comment(const char *run_id, rv_buf *out, rv_error *err)
     }
     return rv_buf_add_c(out, " */ ", err);
 }
+
+rv_status rv_sql_run_comment_keep(const char *run_id, rv_arena *arena, const char **out,
+                                  rv_error *err)
+{
+    rv_buf text = RV_BUF_INIT;
+    rv_status st = rv_sql_run_comment(run_id, &text, err);
+    if (st == RV_OK)
+        st = rv_arena_cstr(arena, rv_buf_str(&text), out, err);
+    rv_buf_free(&text);
+    return st;
+}

@@ -22,5 +22,8 @@ rv_status rv_sql_quote(rv_str ident, char open, char close, rv_buf *out, rv_erro
 /* run_id as a comment that opens a statement: "/ * rivet <run_id> * / " without the blanks inside
  * the marks; "*" "/" in the name is written with a blank between. run_id may be NULL. */
 rv_status rv_sql_run_comment(const char *run_id, rv_buf *out, rv_error *err) RV_MUST_USE;
+/* The same, kept in the arena. */
+rv_status rv_sql_run_comment_keep(const char *run_id, rv_arena *arena, const char **out,
+                                  rv_error *err) RV_MUST_USE;
 
 #endif

@@ -427,16 +427,6 @@ static rv_status fill_info(rv_source *s, rv_error *err)
     return RV_OK;
 }
 
-static rv_status set_comment(rv_source *s, const char *run_id, rv_error *err)
-{
-    rv_buf text = RV_BUF_INIT;
-    rv_status st = rv_sql_run_comment(run_id, &text, err);
-    if (st == RV_OK)
-        st = rv_arena_cstr(&s->arena, rv_buf_str(&text), &s->comment, err);
-    rv_buf_free(&text);
-    return st;
-}
-
 rv_status rv_sq_open(const rv_env *env, const rv_source_opts *opts, rv_source **out, rv_error *err)
 {
     rv_source *s = rv_calloc(1, sizeof *s);
@@ -453,7 +443,7 @@ rv_status rv_sq_open(const rv_env *env, const rv_source_opts *opts, rv_source **
     RV_GO(rv_source_sqlite_path(env, opts->cfg, &s->arena, &s->path, err));
     RV_GO(check_file(s->path, err));
     RV_GO(fill_info(s, err));
-    RV_GO(set_comment(s, opts->run_id, err));
+    RV_GO(rv_sql_run_comment_keep(opts->run_id, &s->arena, &s->comment, err));
     RV_GO(connect_db(s, err));
     *out = s;
     return RV_OK;
