@@ -282,7 +282,8 @@ static void count_statement(rv_reader *r, const rv_page_end *end)
         job->first_page_us = now_us;
     job->last_page_us = now_us;
     pthread_mutex_unlock(&job->lock);
-    if (rv_pager_done(&r->pager, end->rows, end->bytes, end->elapsed_us) && r->pager.target_bytes)
+    bool shaped = rv_pager_done(&r->pager, end->rows, end->bytes, end->elapsed_us);
+    if (shaped && r->pager.target_bytes && end->rows)
         RV_LOG_INFO(
             job->env, "batch_size_memory_mb=%llu: estimated row ~%lluB, computed batch_size=%llu",
             (unsigned long long)(r->pager.target_bytes / (1024 * 1024)),
