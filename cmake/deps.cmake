@@ -19,6 +19,7 @@ rivet_dep(lz4 lz4.h lz4)
 rivet_dep(deflate libdeflate.h deflate)
 rivet_dep(z zlib.h z)
 rivet_dep(brotli brotli/decode.h brotlidec brotlicommon)
+rivet_dep(expat expat.h expat)
 rivet_dep(sqlite sqlite3.h sqlite3)
 target_link_libraries(rivet_dep_sqlite INTERFACE Threads::Threads ${CMAKE_DL_LIBS} m)
 # snappy is C++ inside: its runtime is linked in, so the binary needs only the C library
@@ -75,4 +76,19 @@ if(RIVET_CURL_STATIC)
 else()
   find_library(RIVET_SHARED_curl NAMES curl REQUIRED)
   target_link_libraries(rivet_dep_curl INTERFACE ${RIVET_SHARED_curl})
+endif()
+
+# libmariadb: its archive holds everything but OpenSSL and zlib. Beside the shared libpq the shared
+# one serves (one OpenSSL, not two).
+find_path(RIVET_INC_mariadb mysql.h PATH_SUFFIXES mariadb REQUIRED)
+add_library(rivet_dep_mariadb INTERFACE)
+target_include_directories(rivet_dep_mariadb SYSTEM INTERFACE ${RIVET_INC_mariadb})
+find_library(RIVET_STATIC_mariadb NAMES libmariadb.a)
+if(RIVET_STATIC_mariadb AND RIVET_PQ_STATIC)
+  target_link_libraries(rivet_dep_mariadb INTERFACE ${RIVET_STATIC_mariadb} ${RIVET_STATIC_ssl}
+    ${RIVET_STATIC_crypto} ${RIVET_LIB_z} ${RIVET_LIB_zstd} Threads::Threads ${CMAKE_DL_LIBS} m)
+else()
+  find_library(RIVET_SHARED_mariadb NAMES mariadb REQUIRED)
+  target_link_libraries(rivet_dep_mariadb INTERFACE ${RIVET_SHARED_mariadb} ${RIVET_STATIC_ssl}
+    ${RIVET_STATIC_crypto})
 endif()

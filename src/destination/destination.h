@@ -71,11 +71,14 @@ typedef enum rv_remove_outcome {
     RV_REMOVE_DENIED
 } rv_remove_outcome;
 
+#define RV_PROBE_WARNINGS_MAX 6
 typedef struct rv_probe { /* what doctor learned */
-    char detail[256];
+    char detail[256];     /* free room, the credentials in use, conditions in force */
+    char warnings[RV_PROBE_WARNINGS_MAX][320]; /* a right that is lacking, and what needs it */
+    size_t n_warnings;
 } rv_probe;
 
-#define RV_DESTINATION_ABI 1
+#define RV_DESTINATION_ABI 2
 typedef struct rv_dest_driver {
     uint32_t abi;
     rv_dest_kind kind;
@@ -122,6 +125,8 @@ typedef struct rv_dest_driver {
     rv_status (*abort_upload)(rv_dest *d, const char *key, const char *upload_id, rv_error *err);
     /* Writes, reads back and deletes .rivet_doctor_probe. */
     rv_status (*probe)(rv_dest *d, rv_probe *out, rv_error *err);
+    /* Requests repeated so far, for the run's summary. NULL: none ever. */
+    uint64_t (*retries)(const rv_dest *d);
     /* stdout only (else NULL): the byte stream of the one file. */
     rv_status (*stream)(rv_dest *d, rv_sink *out, rv_error *err);
 } rv_dest_driver;

@@ -256,7 +256,7 @@ static rv_status check_place(rv_doctoring *d, const rv_place *p, rv_error *err)
 {
     const char *name, *detail = NULL;
     rv_error why = {0};
-    rv_probe found = {{0}};
+    rv_probe found = {.detail = ""};
     RV_TRY(place_name(d, p, &name, err));
     if (p->cfg->kind == RV_DEST_STDOUT) {
         report(d, 'O', name, NULL);

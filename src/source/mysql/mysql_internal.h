@@ -1,0 +1,159 @@
+/* source/mysql/mysql_internal.h: connection, relation and columns of the MySQL and MariaDB driver,
+ * shared by its files. Private to the folder.
+ * Source: spec "source-safety" sections 4, 7, 13, 14; "types" section 4; design "sources" 2, 6. */
+#ifndef RV_SOURCE_MYSQL_INTERNAL_H
+#define RV_SOURCE_MYSQL_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "mysql/conn.h"
+#include "source/source.h"
+
+#define RV_TARGET "source"
+#define RV_MYS_SMALL_BYTES (2 * 1024 * 1024)
+
+typedef struct rv_mys_window rv_mys_window;     /* window.c: key windows of a selective condition */
+typedef struct rv_mys_prepared rv_mys_prepared; /* scan.c: the page statement kept prepared */
+
+typedef enum rv_mys_proxy {
+    RV_MYS_DIRECT,
+    RV_MYS_PROXYSQL,
+    RV_MYS_MULTIPLEXED,
+    RV_MYS_MAXSCALE
+} rv_mys_proxy;
+
+struct rv_source {
+    const rv_env *env;
+    rv_my *my;
+    rv_arena arena;
+    rv_source_info info;
+    const char *comment; /* rivet run_id comment that opens every statement; never NULL */
+    bool mariadb;
+    rv_mys_proxy proxy;
+    bool in_transaction_only; /* proxysql, multiplexed: settings hold only between START
+                                 TRANSACTION and COMMIT */
+    const char *settings;     /* the SET list of in_transaction_only, NULL otherwise */
+    int64_t timeout_ms;       /* statement limit in effect; 0 none */
+    uint64_t max_value_bytes; /* 0 = none */
+    bool snapshot;            /* inside snapshot_begin .. snapshot_end */
+    bool ansi_quotes;         /* of the session: "x" is an identifier in the user's SQL */
+    int lower_case_table_names;
+    atomic_llong held_session; /* connection id that holds a snapshot or streams now; 0 none */
+    rv_mys_window *window;     /* of the relation being read; NULL none */
+    rv_mys_prepared *prepared; /* NULL none */
+};
+
+/* ---- session.c: what every statement of the driver goes through ---- */
+
+/* comment + sql, its answer kept. Behind a multiplexing proxy inside START TRANSACTION READ ONLY,
+ * settings, zone check .. COMMIT. deadline as timeout_ms says. */
+rv_status rv_mys_ask(rv_source *s, const char *sql, const char *what, MYSQL_RES **out,
+                     rv_error *err) RV_MUST_USE;
+/* Opens and ends the wrapping of one page behind a multiplexing proxy; nothing otherwise. A zone
+ * that is not +00:00 inside it: RV_E_SOURCE_SESSION or the nearest code there is. */
+rv_status rv_mys_page_begin(rv_source *s, const char *what, rv_error *err) RV_MUST_USE;
+rv_status rv_mys_page_end(rv_source *s, const char *what, rv_error *err) RV_MUST_USE;
+/* Appends the per-statement limit: "SET STATEMENT max_statement_time=1.5 FOR " before SELECT on
+ * MariaDB, nothing on MySQL, where rv_mys_limit_hint gives a hint to follow SELECT. 0: none. */
+rv_status rv_mys_limit_prefix(const rv_source *s, int64_t ms, rv_buf *out,
+                              rv_error *err) RV_MUST_USE;
+rv_status rv_mys_limit_hint(const rv_source *s, int64_t ms, rv_buf *out, rv_error *err) RV_MUST_USE;
+/* A column of a kept row as text in the arena, NULL for SQL NULL; as integer. */
+rv_status rv_mys_text(MYSQL_ROW row, const unsigned long *lengths, unsigned col, rv_arena *a,
+                      const char **out, rv_error *err) RV_MUST_USE;
+int64_t rv_mys_int(MYSQL_ROW row, unsigned col, int64_t otherwise);
+
+/* ---- columns and relation ---- */
+
+typedef struct rv_mys_field { /* of a result description, copied; types.c's input */
+    const char *name;
+    const char *db, *org_table, *org_name; /* "" = an expression */
+    enum enum_field_types type;
+    unsigned flags, charset, decimals;
+    unsigned long length;
+    bool json, uuid, inet; /* MariaDB's extended field attributes, or the json_valid check */
+    const char *declared;  /* catalog's COLUMN_TYPE ("tinyint(1)", "enum('a')"); NULL: unknown */
+} rv_mys_field;
+
+/* How one column of a row becomes a cell. */
+typedef struct rv_mys_column {
+    const char *name;
+    rv_mys_field field;
+    rv_type type;    /* canonical, after the override */
+    int decoder;     /* decode.c's own index, chosen by rv_mys_column_bind */
+    bool overridden; /* by exports[].columns */
+} rv_mys_column;
+
+typedef struct rv_mys_key_column { /* how a bound value travels */
+    rv_mys_field field;
+    const char *charset, *collation; /* of text columns: bound as _charset x'..' COLLATE collation
+                                        and read back through CAST(k AS BINARY); NULL otherwise */
+    int place;                       /* in the row; -1: not in it */
+} rv_mys_key_column;
+
+typedef struct rv_mys_relation {
+    /* SELECT <list> FROM <from> [FORCE INDEX (key)] [WHERE (<condition>LF) AND ...] ORDER BY q.k */
+    const char *list;      /* quoted columns of a table, or the query's own list */
+    const char *from;      /* `shop`.`orders`, or the query's own name and alias */
+    const char *qualifier; /* what qualifies key and bound columns there */
+    const char *condition; /* the query's own, or NULL */
+    const char *force;     /* " FORCE INDEX (`PRIMARY`)", or "" */
+    const char *whole;     /* query sent unchanged as one statement; NULL: spliced */
+    const char *query;     /* as the configuration writes it; NULL: `table:` */
+    bool wrapped;          /* from is "(query LF) AS _rivet" */
+    bool text_protocol;    /* measured faster for string-heavy rows */
+    bool presorted;        /* pages by the bound sort what is equal in it */
+    bool transactional;    /* InnoDB and its like; false: one WARN */
+    rv_mys_column *columns;
+    size_t n_columns;
+    const char *fingerprint; /* what recheck compares */
+    rv_mys_key_column key[RV_KEY_COLUMNS_MAX];
+    rv_mys_key_column bound, fallback; /* field.name NULL: none */
+    rv_utf8_policy on_invalid_utf8;
+    bool override_error_null;
+    bool zero_date_fail;
+} rv_mys_relation;
+
+/* ---- types.c: one mapping for batch and (later) CDC ---- */
+
+void rv_mys_field_of(const MYSQL_FIELD *f, rv_mys_field *out); /* texts borrowed from f */
+/* Canonical natural type; *out_supported false: no lossless type (the caller collects these). */
+void rv_mys_natural(const rv_mys_field *f, rv_type *out, bool *out_supported);
+/* Applies the override to the natural type and picks the decoder: c->field, c->type and
+ * c->overridden are set before. A pair without a decoder: RV_E_CONFIG_COLUMNS or the code that
+ * column/override.h gives. */
+rv_status rv_mys_column_bind(rv_mys_column *c, bool text_protocol, rv_error *err) RV_MUST_USE;
+/* Wire kind under which a key or bound value of this column is stored: INT64, UINT64, STRING
+ * (numbers, dates), BINARY (hex; text keys and binary strings), and whether it may be paged by. */
+rv_kind rv_mys_wire_kind(const rv_mys_field *f);
+bool rv_mys_may_page(const rv_mys_field *f);
+
+/* ---- statement.c: SQL of a page, used by scan, nth, count, bounds ---- */
+
+typedef struct rv_mys_select_opts {
+    uint64_t limit;    /* 0: none; written into the text */
+    const char *extra; /* one more condition, ANDed; NULL: none */
+    int64_t limit_ms;  /* statement limit; 0: none */
+} rv_mys_select_opts;
+rv_status rv_mys_select(const rv_source *s, const rv_page_spec *page,
+                        const rv_mys_select_opts *opts, rv_buf *out, rv_error *err) RV_MUST_USE;
+/* "WHERE ..." of condition, predicates and position; nothing when there is none. */
+rv_status rv_mys_where(const rv_page_spec *page, rv_buf *out, rv_error *err) RV_MUST_USE;
+/* q.`column` or COALESCE(q.`c`, q.`f`). */
+rv_status rv_mys_expr(const rv_mys_relation *r, const rv_expr *e, rv_buf *out,
+                      rv_error *err) RV_MUST_USE;
+/* How that expression is read back in its wire form: CAST(k AS BINARY) for text. */
+rv_status rv_mys_expr_wire(const rv_mys_relation *r, const rv_expr *e, rv_buf *out,
+                           rv_error *err) RV_MUST_USE;
+/* A value as a literal that keeps its column's type, character set and collation. */
+rv_status rv_mys_datum(const rv_datum *d, const rv_mys_key_column *c, rv_buf *out,
+                       rv_error *err) RV_MUST_USE;
+/* The column facts of an expression: bound, fallback or a key column. */
+const rv_mys_key_column *rv_mys_expr_column(const rv_relation *rel, const rv_expr *e);
+/* A wire value of a text-protocol answer as a datum of that column, in the arena. */
+rv_status rv_mys_wire_datum(const rv_mys_key_column *c, const char *value, unsigned long len,
+                            rv_arena *arena, rv_datum *out, rv_error *err) RV_MUST_USE;
+
+#endif
