@@ -92,3 +92,15 @@ else()
   target_link_libraries(rivet_dep_mariadb INTERFACE ${RIVET_SHARED_mariadb} ${RIVET_STATIC_ssl}
     ${RIVET_STATIC_crypto})
 endif()
+
+# OpenSSL's own functions, for signatures: the same copy that the clients use.
+find_path(RIVET_INC_crypto openssl/evp.h REQUIRED)
+add_library(rivet_dep_crypto INTERFACE)
+target_include_directories(rivet_dep_crypto SYSTEM INTERFACE ${RIVET_INC_crypto})
+if(RIVET_PQ_STATIC)
+  target_link_libraries(rivet_dep_crypto INTERFACE ${RIVET_STATIC_crypto} Threads::Threads
+    ${CMAKE_DL_LIBS})
+else()
+  find_library(RIVET_SHARED_crypto NAMES crypto REQUIRED)
+  target_link_libraries(rivet_dep_crypto INTERFACE ${RIVET_SHARED_crypto})
+endif()
