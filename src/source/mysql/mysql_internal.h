@@ -84,6 +84,7 @@ typedef struct rv_mys_column {
     rv_type type;    /* canonical, after the override */
     int decoder;     /* decode.c's own index, chosen by rv_mys_column_bind */
     bool overridden; /* by exports[].columns */
+    bool text;       /* the decoder reads the text protocol; else the binary one */
 } rv_mys_column;
 
 typedef struct rv_mys_key_column { /* how a bound value travels */
@@ -125,6 +126,15 @@ void rv_mys_natural(const rv_mys_field *f, rv_type *out, bool *out_supported);
  * c->overridden are set before. A pair without a decoder: RV_E_CONFIG_COLUMNS or the code that
  * column/override.h gives. */
 rv_status rv_mys_column_bind(rv_mys_column *c, bool text_protocol, rv_error *err) RV_MUST_USE;
+/* For relation->text_protocol, asked before columns are bound: is this result read faster, and
+ * exactly, by the text protocol? */
+bool rv_mys_text_faster(const rv_mys_field *fields, size_t n);
+/* Native label of the type report: "tinyint unsigned", "decimal(12,2)", "varchar(60)"; the
+ * catalog's own words where only they tell (f->declared). In the arena. */
+rv_status rv_mys_label(const rv_mys_field *f, rv_arena *arena, const char **out,
+                       rv_error *err) RV_MUST_USE;
+/* Fidelity class of the natural mapping (spec "types" section 9). */
+rv_fidelity rv_mys_fidelity(const rv_mys_field *f, rv_type natural);
 /* Wire kind under which a key or bound value of this column is stored: INT64, UINT64, STRING
  * (numbers, dates), BINARY (hex; text keys and binary strings), and whether it may be paged by. */
 rv_kind rv_mys_wire_kind(const rv_mys_field *f);
