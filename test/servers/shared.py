@@ -1,0 +1,29 @@
+"""The servers that a whole suite shares, by name, and the environment that tells the tests of them."""
+import json
+
+import host
+import moto
+import postgres
+
+SERVERS = {  # name: (how it is started, what its tests find in the environment)
+    "postgres": (lambda: postgres.Postgres(conf={"max_connections": "200"}), lambda s: {"RIVET_TEST_PG_URL": s.url()}),
+    "moto": (moto.Moto, lambda s: {"RIVET_TEST_S3": json.dumps(s.facts())}),
+}
+
+
+def enter(stack, name):
+    """Starts one for the length of the stack; returns it and its environment."""
+    start, environment = SERVERS[name]
+    server = stack.enter_context(start())
+    return server, environment(server)
+
+
+def environment(stack, names=None):
+    """Of all servers or the named ones; returns it and why others are not there, by name."""
+    found, absent = {}, {}
+    for name in names or SERVERS:
+        try:
+            found.update(enter(stack, name)[1])
+        except host.Unavailable as why:
+            absent[name] = str(why)
+    return found, absent
