@@ -1,6 +1,7 @@
 """The servers that a whole suite shares, by name, and the environment that tells the tests of them."""
 import json
 
+import azurite
 import host
 import moto
 import postgres
@@ -8,6 +9,7 @@ import postgres
 SERVERS = {  # name: (how it is started, what its tests find in the environment)
     "postgres": (lambda: postgres.Postgres(conf={"max_connections": "200"}), lambda s: {"RIVET_TEST_PG_URL": s.url()}),
     "moto": (moto.Moto, lambda s: {"RIVET_TEST_S3": json.dumps(s.facts())}),
+    "azurite": (azurite.Azurite, lambda s: {"RIVET_TEST_AZURE": json.dumps(s.facts())}),
 }
 
 

@@ -67,8 +67,20 @@ class Certificates:
             conf["ssl_ca_file"] = "'ca.crt'"
             files.append((self.crt(client_ca), "ca.crt"))
         for source, target in files:
-            path = os.path.join(server.data, target)
-            with open(source, "rb") as f, open(path, "wb") as g:
-                g.write(f.read())
-            host.own(path, 0o600)
+            _copy(source, os.path.join(server.data, target))
         return conf
+
+    def lay(self, name, folder, by="ca"):
+        """Copies a certificate where the servers' identity may read it: paths of it, its key and its
+        authority."""
+        paths = []
+        for source in (self.crt(name), self.key(name), self.crt(by)):
+            paths.append(os.path.join(folder, os.path.basename(source)))
+            _copy(source, paths[-1])
+        return tuple(paths)
+
+
+def _copy(source, path):
+    with open(source, "rb") as f, open(path, "wb") as g:
+        g.write(f.read())
+    host.own(path, 0o600)
