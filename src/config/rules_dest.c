@@ -1,4 +1,5 @@
 #include "config/config_internal.h"
+#include "config/endpoint.h"
 
 static bool known(const rv_val *v)
 {
@@ -142,40 +143,14 @@ static rv_status check_credentials(rv_load *ld, const rv_group *g, const rv_cfg_
     return RV_OK;
 }
 
-static bool is_loopback(rv_str host)
-{
-    return rv_str_eq_nocase(host, RV_STR("localhost")) || rv_str_eq(host, RV_STR("[::1]")) ||
-           rv_str_starts(host, RV_STR("127."));
-}
-
 static rv_status check_endpoint(rv_load *ld, const rv_group *g, const rv_cfg_dest *d)
 {
     const rv_val *v = rv_has(g, RV_K_DEST_ENDPOINT);
+    rv_endpoint endpoint;
     if (!known(v))
         return RV_OK;
-    rv_str url = rv_str_c(v->str);
-    bool http = rv_str_starts(url, RV_STR("http://"));
-    if (!http && !rv_str_starts(url, RV_STR("https://")))
-        return rv_load_bad(ld, RV_E_CONFIG_DESTINATION, v->pos,
-                           "endpoint must start with https:// or http://");
-    size_t from = http ? 7 : 8;
-    size_t end = from;
-    while (end < url.len && url.ptr[end] != '/')
-        end++;
-    rv_str authority = {url.ptr + from, end - from};
-    if (authority.len > 0 && memchr(authority.ptr, '@', authority.len))
-        return rv_load_bad(ld, RV_E_CONFIG_DESTINATION, v->pos,
-                           "endpoint may not contain a user or password");
-    rv_str host = authority;
-    for (size_t i = 0; i < host.len; i++)
-        if (host.ptr[i] == ':' && host.ptr[0] != '[')
-            host.len = i;
-        else if (host.ptr[i] == ']')
-            host.len = i + 1;
-    if (http && !is_loopback(host) && !d->allow_insecure_endpoint)
-        return rv_load_bad(ld, RV_E_CONFIG_DESTINATION, v->pos,
-                           "endpoint must be https unless allow_insecure_endpoint: true is set");
-    return RV_OK;
+    const char *wrong = rv_endpoint_read(rv_str_c(v->str), d->allow_insecure_endpoint, &endpoint);
+    return wrong ? rv_load_bad(ld, RV_E_CONFIG_DESTINATION, v->pos, "endpoint %s", wrong) : RV_OK;
 }
 
 static rv_status alias(rv_load *ld, const rv_group *g, rv_key_id name, rv_key_id other,
