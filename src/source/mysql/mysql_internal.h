@@ -110,8 +110,14 @@ typedef struct rv_mys_relation {
     rv_mys_column *columns;
     size_t n_columns;
     const char *fingerprint; /* what recheck compares */
+    int64_t bytes;           /* on disk by the catalog's estimate; -1 unknown */
     rv_mys_key_column key[RV_KEY_COLUMNS_MAX];
-    rv_mys_key_column bound, fallback; /* field.name NULL: none */
+    /* With a fallback, `bound` tells of COALESCE(bound, fallback) as the server types it, place -1;
+     * `fallback` of the second column alone. field.name NULL: none. */
+    rv_mys_key_column bound, fallback;
+    /* One per result column: predicates may name any of them (settle.column), and pages of the
+     * bound may be ordered by one after COALESCE. */
+    rv_mys_key_column *values;
     rv_utf8_policy on_invalid_utf8;
     bool override_error_null;
     bool zero_date_fail;
@@ -165,5 +171,55 @@ const rv_mys_key_column *rv_mys_expr_column(const rv_relation *rel, const rv_exp
 /* A wire value of a text-protocol answer as a datum of that column, in the arena. */
 rv_status rv_mys_wire_datum(const rv_mys_key_column *c, const char *value, unsigned long len,
                             rv_arena *arena, rv_datum *out, rv_error *err) RV_MUST_USE;
+
+/* ---- bounds.c: single values ---- */
+
+/* The n-th (from 1) row of the page's order, n_order values in their wire form; `bare`: without
+ * the query's own condition (key windows). */
+rv_status rv_mys_walk(rv_source *s, const rv_page_spec *from, uint64_t n, bool bare,
+                      rv_arena *arena, rv_datum *out, bool *out_found, rv_error *err) RV_MUST_USE;
+
+/* ---- driver members, one file each; prototypes follow the vtable ---- */
+rv_status rv_mys_open(const rv_env *env, const rv_source_opts *opts, rv_source **out,
+                      rv_error *err);
+void rv_mys_close(rv_source *s);
+rv_status rv_mys_snapshot_begin(rv_source *const *s, size_t n, rv_error *err);
+rv_status rv_mys_snapshot_end(rv_source *s, rv_error *err);
+rv_status rv_mys_signal(rv_source *s, rv_signal which, int64_t *out, rv_error *err);
+rv_status rv_mys_counters(rv_source *s, rv_arena *arena, rv_counter **out, size_t *out_n,
+                          rv_error *err);
+int64_t rv_mys_session(rv_source *s);
+rv_status rv_mys_waiter(rv_source *s, int64_t session, rv_arena *arena, const char **out_waiter,
+                        rv_error *err);
+rv_status rv_mys_now(rv_source *s, int64_t *out_us, rv_error *err);
+rv_status rv_mys_resolve(rv_source *s, const rv_read_spec *spec, rv_arena *arena, rv_relation **out,
+                         rv_error *err);
+rv_status rv_mys_recheck(rv_source *s, const rv_relation *rel, rv_error *err);
+/* Of a statement that failed for good and is over: was the relation altered since it was resolved?
+ * Then RV_E_SOURCE_CHANGED, naming the column, takes the error's place. */
+rv_status rv_mys_blame_change(rv_source *s, const rv_relation *rel, rv_status st, rv_error *err);
+rv_status rv_mys_scan(rv_source *s, const rv_page_spec *page, rv_scan **out, rv_error *err);
+rv_status rv_mys_next(rv_scan *scan, rv_builder *builder, bool *out_end, rv_error *err);
+void rv_mys_scan_end(const rv_scan *scan, rv_page_end *out);
+void rv_mys_scan_close(rv_scan *scan);
+rv_status rv_mys_bounds(rv_source *s, const rv_relation *rel, rv_expr expr, const rv_pred *preds,
+                        size_t n_preds, rv_arena *arena, rv_datum *out_min, rv_datum *out_max,
+                        rv_error *err);
+rv_status rv_mys_nth(rv_source *s, const rv_page_spec *from, uint64_t n, rv_arena *arena,
+                     rv_datum *out, bool *out_found, rv_error *err);
+rv_status rv_mys_count(rv_source *s, const rv_relation *rel, const rv_pred *preds, size_t n_preds,
+                       uint64_t *out, rv_error *err);
+rv_status rv_mys_cuts(rv_source *s, const rv_relation *rel, size_t want, rv_arena *arena,
+                      rv_datum *out, size_t *out_n, rv_error *err);
+rv_status rv_mys_instant(rv_source *s, const rv_relation *rel, int64_t us, bool unix_seconds,
+                         rv_arena *arena, rv_datum *out, rv_error *err);
+rv_status rv_mys_datum_parse(rv_source *s, const rv_relation *rel, rv_str text, rv_arena *arena,
+                             rv_datum *out, rv_error *err);
+rv_status rv_mys_datum_day(const rv_relation *rel, const rv_datum *d, int64_t *out_days,
+                           rv_error *err);
+rv_status rv_mys_facts(rv_source *s, const rv_relation *rel, rv_arena *arena, rv_plan_facts *out,
+                       rv_error *err);
+rv_status rv_mys_catalog(rv_source *s, const char *schema, const char *table, rv_arena *arena,
+                         rv_catalog_table **out, size_t *out_n, rv_error *err);
 
 #endif
