@@ -88,7 +88,16 @@ rv_status rv_my_execute(rv_my *c, MYSQL_STMT *stmt, const char *what, rv_error *
 rv_status rv_my_row_text(rv_my *c, MYSQL_RES *res, MYSQL_ROW *out_row,
                          const unsigned long **out_lengths, rv_error *err) RV_MUST_USE;
 rv_status rv_my_stmt_fetch(rv_my *c, MYSQL_STMT *stmt, bool *out_more, rv_error *err) RV_MUST_USE;
+/* The packet of the row that rv_my_stmt_fetch just took: status byte, NULL bitmap, values. At most
+ * what the receive buffer holds; borrowed until the next call. */
+rv_bytes rv_my_stmt_row(rv_my *c);
 void rv_my_stmt_close(rv_my *c, MYSQL_STMT *stmt);
+/* Paces: a statement of rv_my_stream or rv_my_execute that still runs at this monotonic moment is
+ * killed, whether it sends rows or not. The call that meets its end fails with
+ * RV_E_SOURCE_TIMEOUT, rv_my_was_cut is true until the next statement, rows given before are
+ * complete; rv_my_cut then only waits for the barrier. 0: disarms. Does nothing behind a proxy. */
+void rv_my_cut_at(rv_my *c, int64_t at_us);
+bool rv_my_was_cut(const rv_my *c);
 /* Ends an unbuffered answer early: KILL QUERY, what is under way is drained, a barrier query
  * confirms that the kill has landed. RV_OK when none is under way. A failure, and always behind a
  * proxy: the connection is broken. */
