@@ -15,8 +15,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 JOBS = os.cpu_count() or 2
 sys.path.insert(0, os.path.join(ROOT, "test", "servers"))
-import host  # noqa: E402
-import postgres  # noqa: E402
+import shared  # noqa: E402
 
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 
@@ -96,18 +95,20 @@ def third_party():
     return {"RIVET_PARQUET_TESTING": folder}
 
 
-@contextlib.contextmanager
-def database_servers(tally):
-    """Environment naming the servers that tests share; what cannot be had is a named skip."""
-    with contextlib.ExitStack() as stack:
-        try:
-            server = stack.enter_context(postgres.Postgres(conf={"max_connections": "200"}))
-            env = {"RIVET_TEST_PG_URL": server.url()}
-        except host.Unavailable as why:
-            print(f"SKIP PostgreSQL server: {why}", flush=True)
-            tally.skipped += 1
-            env = {}
-        yield env
+class Servers:
+    """The servers that the suites share: started once, when first asked for; what cannot be had is a
+    named skip."""
+
+    def __init__(self, tally):
+        self.tally, self.stack, self.env = tally, contextlib.ExitStack(), None
+
+    def environment(self):
+        if self.env is None:
+            self.env, absent = shared.environment(self.stack)
+            for name, why in absent.items():
+                print(f"SKIP {name} server: {why}", flush=True)
+                self.tally.skipped += 1
+        return self.env
 
 
 SANITIZE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:allocator_may_return_null=1",
@@ -119,17 +120,15 @@ def suite_unit(tally, opts):
     samples = os.path.join(ROOT, "build", "interop")
     shutil.rmtree(samples, ignore_errors=True)
     os.makedirs(samples)
-    with database_servers(tally) as servers:
-        run_units(tally, "asan", {**SANITIZE, **third_party(), **servers, "RV_INTEROP_DIR": samples})
+    run_units(tally, "asan", {**SANITIZE, **third_party(), **opts.servers.environment(), "RV_INTEROP_DIR": samples})
     out, code, _ = sh(python(), "test/interop/check_parquet.py", samples, timeout=900)
     tally.add("interop", out, code)
 
 
 def suite_threads(tally, opts):
-    rooms = ("base_", "net_", "engine_", "state_", "pg_", "source_", "column_test_builder")
+    rooms = ("base_", "net_", "engine_", "state_", "pg_", "mysql_", "destination_", "source_", "column_test_builder")
     build("tsan")
-    with database_servers(tally) as servers:
-        run_units(tally, "tsan", {**SANITIZE, **servers}, only=lambda n: n.startswith(rooms))
+    run_units(tally, "tsan", {**SANITIZE, **opts.servers.environment()}, only=lambda n: n.startswith(rooms))
 
 
 def suite_check(tally, opts):
@@ -147,9 +146,8 @@ def python():
 def suite_integration(tally, opts):
     build("release")
     build("dev", "rivet")
-    with database_servers(tally) as servers:
-        out, code, took = sh(python(), "test/integration/run.py", "--rivet", "build/release/rivet", "--faulty",
-                             "build/dev/rivet", *(["--all"] if opts.all else []), env=servers, timeout=2400)
+    out, code, took = sh(python(), "test/integration/run.py", "--rivet", "build/release/rivet", "--faulty", "build/dev/rivet",
+                         *(["--all"] if opts.all else []), env=opts.servers.environment(), timeout=2400)
     print(f"== integration took {took:.0f} s", flush=True)
     tally.add("integration", out, code)
 
@@ -163,9 +161,8 @@ def suite_docs(tally, opts):
 def suite_kill(tally, opts):
     build("release")
     build("dev", "rivet")
-    with database_servers(tally) as servers:
-        out, code, took = sh(python(), "test/kill/kill.py", "--rivet", "build/dev/rivet", "--release",
-                             "build/release/rivet", *(["500", "--every-point"] if opts.all else ["5"]), env=servers, timeout=36000)
+    out, code, took = sh(python(), "test/kill/kill.py", "--rivet", "build/dev/rivet", "--release", "build/release/rivet",
+                         *(["500", "--every-point"] if opts.all else ["5"]), env=opts.servers.environment(), timeout=36000)
     print(f"== kill took {took:.0f} s", flush=True)
     tally.add("kill", out, code)
 
@@ -188,11 +185,13 @@ def main():
     ap.add_argument("--only", choices=SUITES, help="one suite")
     opts = ap.parse_args()
     tally = Tally()
-    for name, run in SUITES.items():
-        if opts.only and name != opts.only:
-            continue
-        print(f"== {name}", flush=True)
-        run(tally, opts)
+    opts.servers = Servers(tally)
+    with opts.servers.stack:
+        for name, run in SUITES.items():
+            if opts.only and name != opts.only:
+                continue
+            print(f"== {name}", flush=True)
+            run(tally, opts)
     if tally.broken:
         print("failed: " + ", ".join(tally.broken))
     print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")

@@ -73,10 +73,10 @@ def _identity(end_with_parent):
             f"HOME={scratch()}"]
 
 
-def run(*args, timeout=120):
-    """Runs a tool as the servers' identity and waits for it."""
-    done = subprocess.run([*_identity(None), *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=timeout, cwd=scratch())
+def run(*args, timeout=120, text=""):
+    """Runs a tool as the servers' identity with a text as its input and waits for it."""
+    done = subprocess.run([*_identity(None), *args], input=text.encode(), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=timeout, cwd=scratch(), check=False)
     out = done.stdout.decode("utf-8", "replace")
     if done.returncode:
         raise RuntimeError(f"{args[0]} ended with {done.returncode}\n{out[-2000:]}")

@@ -3,11 +3,15 @@ import json
 
 import azurite
 import host
+import mariadb
 import moto
+import mysql
 import postgres
 
 SERVERS = {  # name: (how it is started, what its tests find in the environment)
     "postgres": (lambda: postgres.Postgres(conf={"max_connections": "200"}), lambda s: {"RIVET_TEST_PG_URL": s.url()}),
+    "mariadb": (mariadb.MariaDb, lambda s: {"RIVET_TEST_MARIADB_URL": s.url()}),
+    "mysql": (mysql.MySql, lambda s: {"RIVET_TEST_MYSQL_URL": s.url()}),
     "moto": (moto.Moto, lambda s: {"RIVET_TEST_S3": json.dumps(s.facts())}),
     "azurite": (azurite.Azurite, lambda s: {"RIVET_TEST_AZURE": json.dumps(s.facts())}),
 }
