@@ -1,7 +1,8 @@
 /* net/http.h: the one HTTP door: HTTP/1.1 over TCP or TLS, client side, through libcurl.
  * Owner: the caller, of the client and of each response. Threads: a client belongs to one thread at
  * a time; take one per thread. It keeps connections open between requests.
- * Waits: every one ends within a moment of a raised env->cancel (RV_E_INTERRUPTED).
+ * Waits: every one ends within a moment of a raised env->cancel (RV_E_INTERRUPTED), unless told to
+ * linger.
  * A status is an answer, not an error: a send fails only when there is no complete answer.
  * Redirects are never followed, so credentials stay with the host they were meant for: 3xx is an
  * answer too. Bodies arrive as they were sent (no content coding is undone). Secrets: no error or
@@ -19,6 +20,9 @@ typedef struct rv_http rv_http;
 typedef struct rv_http_opts {
     const char *ca_file;        /* instead of SSL_CERT_FILE and the system's bundle; NULL: those */
     int64_t connect_timeout_us; /* name, TCP and TLS together; 0 = 10 s */
+    /* After a raise requests go on until env->cancel is overdue; one begun behind the raise has 3 s
+     * at least: what was being committed is finished, and then said. */
+    bool linger;
     /* Waits between tries; false = interrupted. NULL = rv_cancel_sleep_us. Tests replace it. */
     bool (*wait)(void *ctx, int64_t us);
     void *wait_ctx;

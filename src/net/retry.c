@@ -40,10 +40,25 @@ static rv_status own_wait(const rv_http_retry *retry, unsigned attempt, int64_t 
     return RV_OK;
 }
 
+#define LINGER_STEP_US ((int64_t)100000)
+
+/* Goes on through a raise until it is overdue. */
+static bool sleep_lingering(const rv_cancel *cancel, int64_t us)
+{
+    for (; us > 0; us -= LINGER_STEP_US) {
+        if (rv_cancel_overdue(cancel))
+            return false;
+        (void)!rv_cancel_sleep_us(NULL, us < LINGER_STEP_US ? us : LINGER_STEP_US);
+    }
+    return true;
+}
+
 static rv_status pause_for(rv_http *h, const rv_http_request *req, int64_t us, rv_error *err)
 {
     rv_cancel *cancel = req->after_cancel ? NULL : h->env->cancel;
-    bool slept = h->opts.wait ? h->opts.wait(h->opts.wait_ctx, us) : rv_cancel_sleep_us(cancel, us);
+    bool slept = h->opts.wait     ? h->opts.wait(h->opts.wait_ctx, us)
+                 : h->opts.linger ? sleep_lingering(cancel, us)
+                                  : rv_cancel_sleep_us(cancel, us);
     return slept ? RV_OK : rv_cancel_check(cancel, err);
 }
 

@@ -5,6 +5,7 @@
 #include "net/http_internal.h"
 
 #define POLL_MS 1000
+#define LINGER_US 3000000 /* what a request has that begins behind a raise */
 
 /* One try while it is under way. */
 typedef struct transfer {
@@ -263,7 +264,18 @@ static rv_status prepare(transfer *t, rv_error *err)
 
 static bool interrupted(const transfer *t)
 {
-    return !t->req->after_cancel && rv_cancel_raised(t->h->env->cancel);
+    const rv_cancel *cancel = t->h->env->cancel;
+    if (t->req->after_cancel || !rv_cancel_raised(cancel))
+        return false;
+    return !t->h->opts.linger ||
+           (rv_cancel_overdue(cancel) && rv_clock_mono_us() - t->started_us >= LINGER_US);
+}
+
+/* A raise ends the wait; where requests linger it is noticed between two waits. */
+static bool wakes(const transfer *t)
+{
+    const rv_cancel *cancel = t->h->env->cancel;
+    return cancel && !t->req->after_cancel && !(t->h->opts.linger && rv_cancel_raised(cancel));
 }
 
 static rv_status out_of_time(const transfer *t, const char *why, int64_t us, rv_error *err)
@@ -322,7 +334,6 @@ static rv_status fail_multi(const transfer *t, CURLMcode code, rv_error *err)
 static rv_status drive(transfer *t, rv_error *err)
 {
     struct curl_waitfd wake = {.fd = rv_cancel_fd(t->h->env->cancel), .events = CURL_WAIT_POLLIN};
-    unsigned n_wake = wake.fd >= 0 && !t->req->after_cancel ? 1 : 0;
     for (;;) {
         int running = 0, wait_ms = 0;
         CURLMcode code = curl_multi_perform(t->h->multi, &running);
@@ -333,7 +344,7 @@ static rv_status drive(transfer *t, rv_error *err)
         if (interrupted(t))
             return rv_cancel_check(t->h->env->cancel, err);
         RV_TRY(check_time(t, &wait_ms, err));
-        code = curl_multi_poll(t->h->multi, &wake, n_wake, wait_ms, NULL);
+        code = curl_multi_poll(t->h->multi, &wake, wakes(t) ? 1 : 0, wait_ms, NULL);
         if (code != CURLM_OK)
             return fail_multi(t, code, err);
     }

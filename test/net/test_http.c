@@ -478,6 +478,34 @@ RV_TEST(an_interrupt_ends_the_wait)
     http_peer_stop(p);
 }
 
+/* What is being committed is finished within the grace period, and what is said about it after. */
+RV_TEST(a_lingering_client_finishes_what_it_does)
+{
+    static const rv_http_opts linger = {.linger = true};
+    box b = {0};
+    pthread_t thread;
+    http_peer *p = http_peer_start(NULL);
+    REQUIRE(p);
+    open_box(&b, &linger);
+    rv_cancel_set_grace_us(b.env.cancel, 1000000);
+    REQUIRE(pthread_create(&thread, NULL, raise_soon, b.env.cancel) == 0);
+    http_peer_say(p, (http_answer){.body = "done", .delay_us = 400000});
+    CHECK_EQ(get(&b, http_peer_url(p, "/")), RV_OK);
+    CHECK(body_is(&b, "done"));
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK(rv_cancel_raised(b.env.cancel));
+    while (!rv_cancel_overdue(b.env.cancel))
+        (void)usleep(50000);
+    http_peer_say(p, (http_answer){.body = "said", .delay_us = 100000});
+    CHECK_EQ(get(&b, http_peer_url(p, "/")), RV_OK);
+    http_peer_say(p, (http_answer){.hang = true});
+    int64_t began = rv_clock_mono_us();
+    CHECK_EQ(get(&b, http_peer_url(p, "/")), RV_E_INTERRUPTED);
+    CHECK(rv_clock_mono_us() - began < 6000000);
+    close_box(&b);
+    http_peer_stop(p);
+}
+
 RV_TEST(a_dead_connection_is_replaced)
 {
     box b = {0};
@@ -686,7 +714,7 @@ RV_TEST_MAIN(RV_CASE(answers_arrive_whole), RV_CASE(methods_and_headers),
              RV_CASE(injection_is_refused), RV_CASE(redirects_are_answers),
              RV_CASE(broken_answers_are_the_network), RV_CASE(no_connection_is_told_apart),
              RV_CASE(certificates_are_checked), RV_CASE(time_runs_out),
-             RV_CASE(an_interrupt_ends_the_wait), RV_CASE(a_dead_connection_is_replaced),
-             RV_CASE(proxies_are_honoured), RV_CASE(https_goes_through_connect),
-             RV_CASE(no_error_gives_a_secret_away), RV_CASE(clients_come_and_go_in_threads),
-             RV_CASE(every_allocation_may_fail))
+             RV_CASE(an_interrupt_ends_the_wait), RV_CASE(a_lingering_client_finishes_what_it_does),
+             RV_CASE(a_dead_connection_is_replaced), RV_CASE(proxies_are_honoured),
+             RV_CASE(https_goes_through_connect), RV_CASE(no_error_gives_a_secret_away),
+             RV_CASE(clients_come_and_go_in_threads), RV_CASE(every_allocation_may_fail))
