@@ -27,7 +27,10 @@ typedef struct rv_store_write { /* one object as it is to become */
     int fd;         /* finished file; -1: bytes */
     rv_bytes bytes; /* fd == -1 */
     uint64_t size_bytes;
-    const char *md5; /* hex, of the content */
+    /* Hex, of the content. A store whose objects do not always list one (uploads in parts, KMS)
+     * keeps it as metadata rivet-md5 as well, and head gives that where nothing better is listed:
+     * a lost answer is settled by it. */
+    const char *md5;
     const char *owner_token, *mime;
     rv_store_condition condition;
     const char *version; /* IF_VERSION: rv_object.version */
@@ -99,9 +102,12 @@ typedef struct rv_store_ops {
     /* Objects whose name is `dir` plus a rest without '/'; dir is "" or ends in '/'. One answer per
      * call. */
     rv_status (*list)(rv_store *s, rv_http *h, const char *dir, rv_store_page *io, rv_error *err);
+    /* version NULL: whatever is there (asked so only behind UNCONDITIONAL, after a look). */
     rv_status (*remove)(rv_store *s, rv_http *h, const char *name, const char *version,
                         rv_store_outcome *outcome, rv_error *err);
-    /* Server-side, metadata and owner kept, of this version of `from`, only if `to` is absent. */
+    /* Server-side, metadata and owner kept, of this version of `from`, only if `to` is absent: by
+     * a condition where the store takes one; the caller has looked before. MISSING: `from` is gone;
+     * UNMET: `to` is there, or `from` is another version. */
     rv_status (*copy)(rv_store *s, rv_http *h, const char *from, const rv_object *version,
                       const char *to, rv_store_outcome *outcome, rv_error *err);
 
@@ -113,7 +119,9 @@ typedef struct rv_store_ops {
     rv_status (*upload_part)(rv_store *s, rv_http *h, const rv_store_write *w,
                              const char *upload_id, rv_store_piece *io, rv_store_outcome *outcome,
                              rv_error *err);
-    /* The object appears. The checksum of the whole is compared: RV_E_DEST_CORRUPT. */
+    /* The object appears. The checksum of the whole is compared: RV_E_DEST_CORRUPT. MISSING also
+     * when an earlier try of this very call finished it and the answer was lost. (Where the last
+     * part alone makes the object appear, it is sent behind all others and behind the guard.) */
     rv_status (*upload_finish)(rv_store *s, rv_http *h, const rv_store_write *w,
                                const char *upload_id, const rv_store_piece *pieces, size_t n,
                                rv_store_outcome *outcome, rv_error *err);
