@@ -2,6 +2,7 @@
 import json
 
 import azurite
+import gcs_double
 import host
 import mariadb
 import moto
@@ -13,6 +14,7 @@ SERVERS = {  # name: (how it is started, what its tests find in the environment)
     "mariadb": (mariadb.MariaDb, lambda s: {"RIVET_TEST_MARIADB_URL": s.url()}),
     "mysql": (mysql.MySql, lambda s: {"RIVET_TEST_MYSQL_URL": s.url()}),
     "moto": (moto.Moto, lambda s: {"RIVET_TEST_S3": json.dumps(s.facts())}),
+    "gcs": (gcs_double.GcsDouble, lambda s: {"RIVET_TEST_GCS": json.dumps(s.facts())}),
     "azurite": (azurite.Azurite, lambda s: {"RIVET_TEST_AZURE": json.dumps(s.facts())}),
 }
 
