@@ -133,7 +133,12 @@ typedef struct rv_dest_driver {
 
 extern const rv_dest_driver rv_dest_local;
 extern const rv_dest_driver rv_dest_stdout;
+extern const rv_dest_driver rv_dest_s3;
+extern const rv_dest_driver rv_dest_gcs;
+extern const rv_dest_driver rv_dest_azure;
 const rv_dest_driver *const *rv_dest_drivers(void);   /* NULL-terminated */
 const rv_dest_driver *rv_dest_for(rv_dest_kind kind); /* NULL: not in this build */
+/* A key is a relative path of plain names: nothing empty, no "." and no "..". */
+bool rv_dest_key_valid(const char *key);
 
 #endif

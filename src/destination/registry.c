@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/mem.h"
 #include "destination/destination.h"
 
@@ -14,6 +16,20 @@ const rv_dest_driver *rv_dest_for(rv_dest_kind kind)
         if (drivers[i]->kind == kind)
             return drivers[i];
     return NULL;
+}
+
+bool rv_dest_key_valid(const char *key)
+{
+    if (strlen(key) >= sizeof((rv_object *)NULL)->key)
+        return false;
+    for (const char *p = key;;) {
+        size_t len = strcspn(p, "/");
+        if (len == 0 || (len == 1 && p[0] == '.') || (len == 2 && p[0] == '.' && p[1] == '.'))
+            return false;
+        if (p[len] == '\0')
+            return true;
+        p += len + 1;
+    }
 }
 
 void rv_object_list_free(rv_object_list *l)

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -137,28 +135,12 @@ static void local_facts(const rv_dest *d, const char **endpoint, const char **ro
 
 /* ---- spool ---- */
 
-#define TMPFS_TYPE 0x01021994L
-#define RAMFS_TYPE 0x858458f6L
-
 static rv_status local_prepare(rv_dest *d, uint64_t need_bytes, bool *out_tmpfs, rv_error *err)
 {
-    struct statvfs vfs;
-    struct statfs fs;
     rv_status st = rv_file_mkdirs(d->root, 0777, err);
     if (st != RV_OK)
         return rv_local_fail(err, st, d->root);
-    if (statvfs(d->root, &vfs) != 0 || statfs(d->root, &fs) != 0)
-        return rv_fail_errno(err, RV_E_DEST_IO, errno, "cannot inspect the file system of '%s'",
-                             d->root);
-    uint64_t free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
-    if (free_bytes < need_bytes) {
-        (void)rv_fail(err, RV_E_DEST_NO_SPACE, "'%s' has %llu bytes free, %llu are needed", d->root,
-                      (unsigned long long)free_bytes, (unsigned long long)need_bytes);
-        rv_hint(err, "free space on that file system, choose another path, or lower max_file_size");
-        return RV_E_DEST_NO_SPACE;
-    }
-    *out_tmpfs = (long)fs.f_type == TMPFS_TYPE || (long)fs.f_type == RAMFS_TYPE;
-    return RV_OK;
+    return rv_spool_room(d->root, need_bytes, out_tmpfs, err);
 }
 
 static rv_status local_spool_path(rv_dest *d, const char *run_id, const char *key, rv_buf *out,
@@ -167,14 +149,14 @@ static rv_status local_spool_path(rv_dest *d, const char *run_id, const char *ke
     char path[PATH_MAX], dir[PATH_MAX];
     RV_TRY(rv_local_path(d, key, path, err));
     rv_local_parent(path, dir);
-    const char *name = strrchr(path, '/') + 1;
-    const char *slash = strcmp(dir, "/") == 0 ? "" : "/";
-    if (strlen(RV_TEMP_PREFIX) + strlen(run_id) + 1 + strlen(name) <= NAME_MAX)
-        return rv_buf_printf(out, err, "%s%s" RV_TEMP_PREFIX "%s-%s", dir, slash, run_id, name);
-    /* a file system takes names of 255 bytes */
-    return rv_buf_printf(out, err, "%s%s" RV_TEMP_PREFIX "%016llx-%016llx", dir, slash,
-                         (unsigned long long)rv_xxh3(run_id, strlen(run_id)),
-                         (unsigned long long)rv_xxh3(name, strlen(name)));
+    return rv_spool_path(dir, run_id, strrchr(path, '/') + 1, out, err);
+}
+
+static rv_status local_sweep(rv_dest *d, const char *run_id, const char *const *keep, size_t n_keep,
+                             rv_error *err)
+{
+    rv_status st = rv_spool_sweep(d->root, run_id, keep, n_keep, err);
+    return st == RV_OK ? RV_OK : rv_local_fail(err, st, d->root);
 }
 
 /* ---- objects ---- */
@@ -495,7 +477,7 @@ const rv_dest_driver rv_dest_local = {
     .facts = local_facts,
     .prepare = local_prepare,
     .spool_path = local_spool_path,
-    .sweep = rv_local_sweep,
+    .sweep = local_sweep,
     .put = rv_local_put,
     .stat = local_stat,
     .read = local_read,

@@ -5,8 +5,7 @@
 #include <limits.h>
 
 #include "destination/destination.h"
-
-#define RV_TEMP_PREFIX ".rivet-tmp-"
+#include "destination/spool.h"
 
 struct rv_dest {
     char root[PATH_MAX]; /* absolute directory, no slash at the end (but "/" itself) */
@@ -36,8 +35,6 @@ rv_status rv_local_info_get(const char *path, rv_local_info *out, rv_error *err)
 rv_status rv_local_same(const char *path, const rv_local_info *info, uint64_t size_bytes,
                         const char *fingerprint, bool *out, rv_error *err) RV_MUST_USE;
 
-rv_status rv_local_sweep(rv_dest *d, const char *run_id, const char *const *keep, size_t n_keep,
-                         rv_error *err);
 rv_status rv_local_put(rv_dest *d, const rv_put_spec *spec, rv_put_outcome *out, rv_error *err);
 
 #endif

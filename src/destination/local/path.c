@@ -7,24 +7,9 @@
 #include "base/mem.h"
 #include "destination/local/local_internal.h"
 
-/* A key is a relative path of plain names: nothing empty, no "." and no "..". */
-static bool key_valid(const char *key)
-{
-    if (strlen(key) >= sizeof((rv_object *)NULL)->key)
-        return false;
-    for (const char *p = key;;) {
-        size_t len = strcspn(p, "/");
-        if (len == 0 || (len == 1 && p[0] == '.') || (len == 2 && p[0] == '.' && p[1] == '.'))
-            return false;
-        if (p[len] == '\0')
-            return true;
-        p += len + 1;
-    }
-}
-
 rv_status rv_local_path(const rv_dest *d, const char *key, char out[PATH_MAX], rv_error *err)
 {
-    if (!key_valid(key))
+    if (!rv_dest_key_valid(key))
         return rv_fail(err, RV_E_DEST_IO, "'%s' is no name inside '%s'", key, d->root);
     const char *slash = strcmp(d->root, "/") == 0 ? "" : "/";
     int n = snprintf(out, PATH_MAX, "%s%s%s", d->root, slash, key);
