@@ -39,6 +39,14 @@ rv_status rv_sha256_file(int fd, uint64_t offset, uint64_t len, const char *name
     return RV_OK;
 }
 
+void rv_sha1(rv_bytes data, uint8_t out[20])
+{
+    SHA_CTX ctx;
+    (void)SHA1_Init(&ctx);
+    (void)SHA1_Update(&ctx, data.ptr, data.len);
+    (void)SHA1_Final(out, &ctx);
+}
+
 #define HMAC_BLOCK 64u
 
 /* One of the two rounds of RFC 2104: the key, masked, before the message. */

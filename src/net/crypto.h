@@ -11,6 +11,8 @@ void rv_sha256(rv_bytes data, uint8_t out[32]);
 /* SHA-256 of len bytes of fd from offset on. RV_E_IO as base/file.h fails. */
 rv_status rv_sha256_file(int fd, uint64_t offset, uint64_t len, const char *name, uint8_t out[32],
                          rv_error *err) RV_MUST_USE;
+/* For names that others derive by it (files of a cache); nothing rests on its strength. */
+void rv_sha1(rv_bytes data, uint8_t out[20]);
 void rv_hmac_sha256(rv_bytes key, rv_bytes data, uint8_t out[32]);
 /* RSASSA-PKCS1-v1_5 with SHA-256 (JWT "RS256") by a PEM private key (PKCS #8 or #1). A key that
  * cannot be read: RV_E_DEST_AUTH, its text not shown. */
