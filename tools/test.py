@@ -185,6 +185,8 @@ def main():
     ap.add_argument("--only", choices=SUITES, help="one suite")
     opts = ap.parse_args()
     tally = Tally()
+    if opts.all:
+        os.environ["RIVET_TEST_EXTENDED"] = "1"
     opts.servers = Servers(tally)
     with opts.servers.stack:
         for name, run in SUITES.items():

@@ -164,6 +164,17 @@ def _kept_out(path):
         yield
 
 
+def cached_go(name, module, program):
+    """Path of a program that Go builds from a module, which takes minutes: only where the cache has
+    it already, or in the extended run."""
+    if not os.path.isdir(os.path.join(cache(), name)) and "RIVET_TEST_EXTENDED" not in os.environ:
+        raise Unavailable(f"{program} is not built here; the extended run builds it")
+
+    def build(into):
+        fetch(program, tool("go", "golang"), "install", module, cwd=into, env={"GOBIN": into})
+    return os.path.join(cached(name, build), program)
+
+
 def fetch(what, *args, cwd, timeout=900, env=None):
     """Runs a command that downloads; Unavailable names what could not be had."""
     try:

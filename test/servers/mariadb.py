@@ -35,7 +35,7 @@ def _from_maven():
 
 def _from_sid():
     home = sid.packages("mariadb-sid", "mariadb-server-core")
-    share = os.path.join(home, "usr/share/mysql")
+    share = os.path.join(home, "usr/share/mariadb")
     plugins = glob.glob(os.path.join(home, "usr/lib/**/plugin"), recursive=True)
     command = [*sid.command(home, "sbin/mariadbd"), "--no-defaults", f"--basedir={home}/usr", f"--lc-messages-dir={share}",
                f"--character-sets-dir={share}/charsets"]

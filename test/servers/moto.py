@@ -30,31 +30,68 @@ def sdk():
     return boto3
 
 
-class Moto:
+class Client:
+    """What the SDK of AWS says to a server of ours: `endpoint`, `bucket`, keys and `region`."""
+
+    def __init__(self, bucket, certificate):
+        """certificate: paths of a certificate, its key (both readable by the servers' identity) and
+        its authority; the server then speaks https only."""
+        self.bucket, self.region, self.certificate = bucket, REGION, certificate
+        self.access_key = self.secret_key = "none"
+
+    def listen(self):
+        self.port = host.port()
+        self.endpoint = f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
+
+    def client(self, service="s3", keys=None, **config):
+        """An SDK client for a service, as the owner or with other keys."""
+        key, secret = keys or (self.access_key, self.secret_key)
+        boto3 = sdk()
+        return boto3.client(service, endpoint_url=self.endpoint, region_name=self.region, aws_access_key_id=key,
+                            aws_secret_access_key=secret, verify=self.certificate[2] if self.certificate else None,
+                            **({"config": boto3.session.Config(**config)} if config else {}))
+
+    def make_bucket(self):
+        self.client().create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": self.region})
+
+    def facts(self):
+        """What RIVET_TEST_S3 holds."""
+        return {"endpoint": self.endpoint, "access_key": self.access_key, "secret_key": self.secret_key,
+                "bucket": self.bucket, "region": self.region}
+
+    def uploads(self):
+        """Multipart uploads that nobody ended."""
+        return self.client().list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
+
+    def objects(self, prefix=""):
+        """Names and bytes of what lies there."""
+        s3 = self.client()
+        found = {}
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+            for o in page.get("Contents", []):
+                found[o["Key"]] = s3.get_object(Bucket=self.bucket, Key=o["Key"])["Body"].read()
+        return found
+
+
+class Moto(Client):
     """`with Moto() as s3: s3.endpoint, s3.access_key, s3.secret_key, s3.bucket`; the user may do all.
     The server does not look at checksums of payloads and keeps what it holds in memory."""
 
     def __init__(self, bucket="rivet-test", certificate=None):
-        """certificate: paths of a certificate, its key (both readable by the servers' identity) and
-        its authority; the server then speaks https only."""
-        self.bucket, self.region, self.certificate = bucket, REGION, certificate
+        super().__init__(bucket, certificate)
         self.child = None
 
     def __enter__(self):
         home = packages()
-        self.dir = host.folder("moto")
-        self.port = host.port()
-        scheme = "https" if self.certificate else "http"
-        self.endpoint = f"{scheme}://127.0.0.1:{self.port}"
+        self.listen()
         tls = ["-c", self.certificate[0], "-k", self.certificate[1]] if self.certificate else []
         self.child = host.Child(["env", f"PYTHONPATH={home}", "INITIAL_NO_AUTH_ACTION_COUNT=3", host.python(), "-m",
                                  "moto.server", "-H", "127.0.0.1", "-p", str(self.port), *tls],
-                                os.path.join(self.dir, "log"), end="TERM")
+                                os.path.join(host.folder("moto"), "log"), end="TERM")
         try:
             host.await_port(self.port, self.child)
             self.access_key, self.secret_key = self.user("owner", ALL)  # its three calls are the free ones
-            self.client("s3").create_bucket(Bucket=self.bucket,
-                                            CreateBucketConfiguration={"LocationConstraint": REGION})
+            self.make_bucket()
         except BaseException:
             self.__exit__()
             raise
@@ -62,14 +99,6 @@ class Moto:
 
     def __exit__(self, *_):
         self.child.stop()
-
-    def client(self, service, keys=None, **config):
-        """An SDK client for a service, as the owner or with other keys."""
-        key, secret = keys or (getattr(self, "access_key", "free"), getattr(self, "secret_key", "free"))
-        boto3 = sdk()
-        return boto3.client(service, endpoint_url=self.endpoint, region_name=self.region, aws_access_key_id=key,
-                            aws_secret_access_key=secret, verify=self.certificate[2] if self.certificate else None,
-                            **({"config": boto3.session.Config(**config)} if config else {}))
 
     def user(self, name, statements):
         """Access key and secret of a new user with these rights."""
@@ -79,21 +108,3 @@ class Moto:
             {"Version": "2012-10-17", "Statement": statements}))
         made = iam.create_access_key(UserName=name)["AccessKey"]
         return made["AccessKeyId"], made["SecretAccessKey"]
-
-    def facts(self):
-        """What RIVET_TEST_S3 holds."""
-        return {"endpoint": self.endpoint, "access_key": self.access_key, "secret_key": self.secret_key,
-                "bucket": self.bucket, "region": self.region}
-
-    def uploads(self):
-        """Multipart uploads that nobody ended."""
-        return self.client("s3").list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
-
-    def objects(self, prefix=""):
-        """Names and bytes of what lies there."""
-        s3 = self.client("s3")
-        found = {}
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
-            for o in page.get("Contents", []):
-                found[o["Key"]] = s3.get_object(Bucket=self.bucket, Key=o["Key"])["Body"].read()
-        return found
