@@ -105,7 +105,7 @@ RV_TEST(credentials_of_a_server)
                                                   .endpoint = fact(&f, "endpoint"),
                                                   .account_key_env = "AZ_WRONG"})),
              RV_E_DEST_AUTH);
-    CHECK(strstr(f.err.text, "AuthenticationFailed") != NULL);
+    CHECK(strstr(f.err.text, "Server failed to authenticate") != NULL);
     CHECK(strstr(f.err.text, "d3Jvbmc") == NULL);
     json_decref(f.facts);
 }

@@ -113,6 +113,15 @@ rv_http_verdict rv_azure_judge(void *store, rv_call *c, const rv_http_response *
     return RV_HTTP_AS_LISTED;
 }
 
+/* The words of the message; the service puts ids and times on lines behind them. */
+static rv_str words_of(rv_call *c)
+{
+    rv_str text = rv_str_trim(rv_xml_text(body_of(c), "Message"));
+    const char *line = text.len ? memchr(text.ptr, '\n', text.len) : NULL;
+    text.len = line ? (size_t)(line - text.ptr) : text.len;
+    return rv_str_trim(text);
+}
+
 static rv_status status_of(int status, rv_str code)
 {
     static const struct {
@@ -160,21 +169,16 @@ static void suggest(const rv_store *s, rv_status st, rv_error *err)
     }
 }
 
-/* The words of the message; the service puts ids and times on lines behind them. */
-static rv_str words_of(rv_call *c)
-{
-    rv_str text = rv_str_trim(rv_xml_text(body_of(c), "Message"));
-    const char *line = text.len ? memchr(text.ptr, '\n', text.len) : NULL;
-    text.len = line ? (size_t)(line - text.ptr) : text.len;
-    return rv_str_trim(text);
-}
-
 rv_status rv_azure_fail(rv_store *s, rv_call *c, rv_error *err)
 {
     const char *detail = NULL;
     rv_str code = rv_azure_code(c), words = words_of(c);
     rv_str place = rv_http_header_get(&c->r, "Location");
     rv_status st = status_of(c->r.status, code);
+    /* what an emulator says of a wrong signature; the service has a code of its own for it */
+    if (is(code, "AuthorizationFailure") &&
+        rv_str_starts(words, RV_STR("Server failed to authenticate")))
+        st = RV_E_DEST_AUTH;
     /* whoever let the token run out is told so, not that a signature is wrong */
     if (s->auth == RV_AZURE_SAS && c->r.status == 403)
         RV_TRY(rv_azure_sas_check(&s->sas, rv_env_now_us(s->env), err));
