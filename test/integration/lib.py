@@ -18,6 +18,14 @@ class Skip(Exception):
     """A test that cannot run here; the reason is printed."""
 
 
+def cases(*names):
+    """A test that runs once for each name and gets it as its second argument."""
+    def mark(test):
+        test.cases = names
+        return test
+    return mark
+
+
 class Result:
     def __init__(self, code, out, err):
         self.code, self.out, self.err = code, out, err

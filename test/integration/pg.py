@@ -3,11 +3,10 @@ that name it, and what psycopg reads as the truth to compare with."""
 import atexit
 import contextlib
 import itertools
-import json
 import os
-import re
 import sys
 import threading
+import time
 import urllib.parse
 
 import psycopg
@@ -18,7 +17,9 @@ import pgbouncer  # noqa: E402,F401
 import postgres  # noqa: E402
 import proxy  # noqa: E402,F401
 import tls  # noqa: E402,F401
+import sqlkit  # noqa: E402
 from lib import Skip  # noqa: E402
+from sqlkit import export_row, logged, unmoved  # noqa: E402,F401
 
 PINS = "SET TimeZone='UTC'; SET DateStyle='ISO, YMD'; SET IntervalStyle='iso_8601'; SET bytea_output='hex'; " \
        "SET extra_float_digits=3"
@@ -116,19 +117,8 @@ def database(on=15, encoding=None):
                 c.execute(f"DROP DATABASE {name}")
 
 
-def config(place, source, exports, tuning=None, name="rivet.yaml", tls_block=None, **top):
-    """Writes a configuration; `source` is a URL, a Database or a mapping of source keys."""
-    if isinstance(source, Database):
-        source = source.url()
-    doc = {"source": {"type": "postgres", **({"url": source} if isinstance(source, str) else source)}, **top,
-           "exports": []}
-    doc["source"]["tuning"] = {"throttle_ms": 0, **(tuning or {})}
-    if tls_block is not None:
-        doc["source"]["tls"] = tls_block
-    for x in exports:
-        x = {"format": "parquet", "destination": {"type": "local", "path": "./out"}, **x}
-        doc["exports"].append({k: v for k, v in x.items() if v is not None})
-    return place.write(name, json.dumps(doc, indent=1, ensure_ascii=False))
+def config(place, source, exports, **kw):
+    return sqlkit.config(place, "postgres", source, exports, **kw)
 
 
 def simple(db, n=5000, gap=True):
@@ -147,20 +137,21 @@ def add(db, first, last):
            f"date '2024-01-01' + i/100 FROM generate_series({first}, {last}) i")
 
 
-def export_row(place, *args, code=0, **kw):
-    """Runs one export with --json and returns its report entry and the result."""
-    r = place.rivet("run", "-c", "rivet.yaml", "--json", *args, **kw)
-    assert code is None or r.code == code, f"wanted exit {code}, got {r}"
-    return (json.loads(r.out)["per_export"] if r.out.strip() else None), r
+def keyed(db, name, kind, value, rows):
+    """A table of one key k, made out of i, and v, which counts."""
+    db.sql(f"CREATE TABLE {name} (k {kind} PRIMARY KEY, v integer)",
+           f"INSERT INTO {name} SELECT {value}, i FROM generate_series(1, {rows}) i ORDER BY md5(i::text)", f"VACUUM ANALYZE {name}")
 
 
-def logged(r, pattern):
-    assert re.search(pattern, r.err), f"no match for {pattern!r} in {r}"
-
-
-def unmoved(place, export="x", want=None):
-    """The position the state keeps for an export (None: none)."""
-    if not os.path.exists(place.path(".rivet_state.db")):
-        return want is None
-    row = place.state().execute("SELECT last_cursor_value FROM export_state WHERE export_name = ?", (export,)).fetchone()
-    return (row[0] if row else None) == want
+def reading(db, app="rivet/x", limit_s=15, more=1):
+    """Waits until an export was seen reading on the server; returns its process id."""
+    until, seen = time.monotonic() + limit_s, 0
+    while time.monotonic() < until:
+        row = db.conn.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s AND datname = %s "
+                              "AND query LIKE '%%COPY%%' ORDER BY random()", (app, db.name)).fetchone()
+        if row:
+            seen += 1
+            if seen >= more:
+                return row[0]
+        time.sleep(0.01)
+    raise AssertionError("the run was never seen reading")

@@ -27,11 +27,11 @@ def modules(folder):
                 yield module
 
 
-def run(test):
+def run(test, case=None):
     started = time.time()
     place = lib.Place()
     try:
-        test(place)
+        test(place, case) if case else test(place)
         return "ok", "", time.time() - started
     except lib.Skip as why:
         return "skip", str(why), time.time() - started
@@ -56,16 +56,17 @@ def main():
     for module in modules(args.folder):
         for name, fn in inspect.getmembers(module, inspect.isfunction):
             label = f"{module.__name__[5:]}.{name[5:]}"
-            if name.startswith("test_") and fn.__module__ == module.__name__ and args.only in label:
+            if name.startswith("test_") and fn.__module__ == module.__name__:
                 if getattr(fn, "long", False) and not args.all:
                     continue
-                tests.append((label, fn))
+                tests += [(f"{label}_{c}" if c else label, fn, c) for c in getattr(fn, "cases", [None])]
+    tests = [t for t in tests if args.only in t[0]]
     count = {"ok": 0, "fail": 0, "skip": 0}
     alone = [t for t in tests if getattr(t[1], "alone", False)]  # they measure: nothing beside them
     tests = [t for t in tests if t not in alone]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        outcomes = itertools.chain(pool.map(lambda t: run(t[1]), tests), (run(t[1]) for t in alone))
-        for (label, _), (verdict, text, took) in zip(tests + alone, outcomes):
+        outcomes = itertools.chain(pool.map(lambda t: run(*t[1:]), tests), (run(*t[1:]) for t in alone))
+        for (label, *_), (verdict, text, took) in zip(tests + alone, outcomes):
             count[verdict] += 1
             if args.times:
                 print(f"{took:6.1f} s {verdict:4} {label}", flush=True)

@@ -1,90 +1,30 @@
 """One PostgreSQL table through every mode and strategy gives the same rows and the same checksums,
 on every version; incremental runs and key kinds add up to the source."""
-import datetime
-import glob
 import json
-import random
 
 import pg
-from lib import read_part, same_rows
-
-CHUNKED = {"mode": "chunked", "chunk_checkpoint": True}
-TARGETS = [
-    {"name": "full"}, {"name": "full_q", "table": None, "query": "SELECT id, name, grp, note, at, day FROM t;"},
-    {"name": "full_ckpt", "chunk_checkpoint": True, "chunk_size": 1500},
-    {"name": "full_statement", "consistency": "statement"}, {"name": "full_snapshot", "consistency": "snapshot"},
-    {"name": "inc", "mode": "incremental", "cursor_column": "grp"},
-    {"name": "inc_at", "mode": "incremental", "cursor_column": "at"},
-    {"name": "inc_noindex", "mode": "incremental", "cursor_column": "day"},
-    {"name": "inc_coalesce", "mode": "incremental", "cursor_column": "note", "cursor_fallback_column": "name",
-     "incremental_cursor_mode": "coalesce"},
-    {"name": "size", **CHUNKED, "chunk_column": "id", "chunk_size": 1000},
-    {"name": "auto", **CHUNKED, "chunk_size": 1000},
-    {"name": "count", **CHUNKED, "chunk_column": "id", "chunk_count": 7},
-    {"name": "dense", **CHUNKED, "chunk_column": "id", "chunk_dense": True, "chunk_size": 900},
-    {"name": "other", **CHUNKED, "chunk_column": "grp", "chunk_size": 300},
-    {"name": "days", **CHUNKED, "chunk_column": "at", "chunk_by_days": 3},
-    {"name": "days_date", **CHUNKED, "chunk_column": "day", "chunk_by_days": 9},
-    {"name": "memory", **CHUNKED, "chunk_column": "id", "chunk_size_memory_mb": 1},
-    {"name": "bykey", **CHUNKED, "chunk_by_key": "id", "chunk_size": 999},
-    {"name": "chunk_snapshot", **CHUNKED, "chunk_column": "id", "chunk_size": 1000, "consistency": "snapshot",
-     "chunk_checkpoint": False},
-    {"name": "query", **CHUNKED, "table": None, "query": "SELECT * FROM t WHERE id > 0", "chunk_column": "id", "chunk_size": 1000},
-    {"name": "wrapped", **CHUNKED, "table": None, "query": "SELECT DISTINCT id, name, grp, note, at, day FROM t",
-     "chunk_column": "id", "chunk_size": 1000}]
-COLUMNS = "id, name, grp, note, at, day"
-
-
-def targets_with(workers):
-    out = []
-    for x in TARGETS:
-        x = {"table": "t", **x, "destination": {"type": "local", "path": f"./out/{x['name']}"}}
-        if workers > 1 and x.get("mode") == "chunked":
-            x["parallel"] = workers
-        out.append(x)
-    return out
-
-
-def sums_of(place, targets, want):
-    sums = {}
-    for x in targets:
-        out = f"out/{x['name']}"
-        same_rows(place.dataset(x["name"], out), want)
-        m = place.manifests(x["name"], out)[-1]
-        sums.setdefault((m["row_checksum"], json.dumps(m["column_checksums"])), []).append(x["name"])
-    return sums
-
-
-def every_mode(place, version, workers):
-    with pg.database(version) as db:
-        pg.simple(db)
-        targets = targets_with(workers)
-        pg.config(place, db, targets)
-        place.rivet("run", "-c", "rivet.yaml", "--validate", "--reconcile", code=0)
-        sums = sums_of(place, targets, db.rows(f"SELECT {COLUMNS} FROM t"))
-        assert len(sums) == 1, sums
-        place.rivet("validate", "-c", "rivet.yaml", "--depth", "full", code=0)
-
+import sql_modes
+from lib import same_rows
 
 def test_every_mode_serial_15(place):
-    every_mode(place, 15, 1)
+    sql_modes.every_mode(place, pg, 15, 1)
 
 
 def test_every_mode_four_workers_15(place):
-    every_mode(place, 15, 4)
+    sql_modes.every_mode(place, pg, 15, 4)
 
 
 def test_every_mode_12(place):
-    every_mode(place, 12, 2)
+    sql_modes.every_mode(place, pg, 12, 2)
 
 
 def test_every_mode_18(place):
-    every_mode(place, 18, 2)
+    sql_modes.every_mode(place, pg, 18, 2)
 
 
 def long(version):
     def test(place):
-        every_mode(place, version, 2)
+        sql_modes.every_mode(place, pg, version, 2)
     test.long, test.__module__ = True, __name__
     return test
 
@@ -93,40 +33,11 @@ test_every_mode_13, test_every_mode_14, test_every_mode_16, test_every_mode_17 =
 
 
 def test_incremental_over_many_runs(place):
-    """New rows, ties at the high-water value, rows without a cursor, runs without news."""
-    rnd = random.Random(5)
-    with pg.database() as db:
-        pg.simple(db, 3000, gap=False)
-        exports = [{"name": f"i_{c}", "table": "t", "mode": "incremental", "cursor_column": c, "skip_empty": True,
-                    "destination": {"type": "local", "path": f"./out/{c}"}} for c in ("id", "grp", "at")]
-        exports.append({"name": "i_q", "query": "SELECT * FROM t WHERE id % 2 = 0", "mode": "incremental", "cursor_column": "grp",
-                        "skip_empty": True, "destination": {"type": "local", "path": "./out/q"}})
-        pg.config(place, db, exports)
-        last, whole = 3000, None
-        for turn in range(6):
-            place.rivet("run", "-c", "rivet.yaml", "--validate", code=0)
-            want = db.rows(f"SELECT {COLUMNS} FROM t")
-            for c in ("id", "grp", "at"):
-                same_rows(place.dataset(f"i_{c}", f"out/{c}", incremental=True), want)
-            same_rows(place.dataset("i_q", "out/q", incremental=True), [r for r in want if r["id"] % 2 == 0])
-            if turn != 3:
-                more = rnd.randrange(1, 9)
-                pg.add(db, last + 1, last + more)
-                last += more
-            whole = want
-        assert len(whole) > 3005
-        assert place.state().execute("SELECT last_cursor_value FROM export_state WHERE export_name='i_at'").fetchone()[0]
+    sql_modes.incremental_over_many_runs(place, pg, 15)
 
 
 def test_rows_without_cursor_come_once(place):
-    with pg.database() as db:
-        db.sql("CREATE TABLE t (id integer PRIMARY KEY, at timestamptz)", "CREATE INDEX ON t(at)",
-               "INSERT INTO t SELECT i, CASE WHEN i % 3 = 0 THEN NULL ELSE timestamptz '2024-01-01 00:00+00' + i * interval '1 us' END "
-               "FROM generate_series(1, 900) i")
-        pg.config(place, db, [{"name": "x", "table": "t", "mode": "incremental", "cursor_column": "at"}])
-        for _ in range(3):
-            place.rivet("run", "-c", "rivet.yaml", code=0)
-        same_rows(place.dataset("x", incremental=True), db.rows("SELECT * FROM t"))
+    sql_modes.rows_without_cursor_come_once(place, pg, 15)
 
 
 KEYS = [("text COLLATE \"C\"", "'k' || (i * 7919 % 10007)"), ("text", "'Ä' || (i % 97) || chr(97 + i % 26) || i"),
@@ -139,23 +50,7 @@ KEYS = [("text COLLATE \"C\"", "'k' || (i * 7919 % 10007)"), ("text", "'Ä' || (
 
 
 def test_every_kind_of_key(place):
-    """Keyset pages and ranges by each type a key may have, under the server's own order."""
-    with pg.database() as db:
-        exports = []
-        for i, (kind, value) in enumerate(KEYS):
-            db.sql(f"CREATE TABLE k{i} (k {kind} PRIMARY KEY, v integer)",
-                   f"INSERT INTO k{i} SELECT {value}, i FROM generate_series(1, 3000) i ORDER BY md5(i::text)", f"VACUUM ANALYZE k{i}")
-            for workers in (1, 3):
-                name = f"k{i}w{workers}"
-                exports.append({"name": name, "table": f"k{i}", "mode": "chunked", "chunk_by_key": "k", "chunk_size": 700,
-                                "parallel": workers, "chunk_checkpoint": True, "destination": {"type": "local", "path": f"./out/{name}"}})
-        pg.config(place, db, exports, tuning={"batch_size": 230})
-        place.rivet("run", "-c", "rivet.yaml", "--validate", "--reconcile", code=0)
-        for i, (kind, _) in enumerate(KEYS):
-            want = list(range(1, 3001))
-            for workers in (1, 3):
-                got = sorted(r["v"] for r in place.dataset(f"k{i}w{workers}", f"out/k{i}w{workers}"))
-                assert got == want, f"{kind}, {workers} workers: {len(got)} rows, {len(set(got))} different"
+    sql_modes.every_kind_of_key(place, pg, 15, KEYS)
 
 
 def test_composite_and_unusable_keys(place):
@@ -172,14 +67,9 @@ def test_composite_and_unusable_keys(place):
                "CREATE TABLE \"Od\"\"d. näme\" (\"I d\" integer PRIMARY KEY, v integer)",
                "INSERT INTO \"Od\"\"d. näme\" SELECT i, i FROM generate_series(1, 2000) i", "VACUUM ANALYZE")
         tables = {"c": 2000, "heap": 30000, "nullable": 2000, "partial": 2000, "late": 2000}
-        exports = [{"name": t, "table": t, "destination": {"type": "local", "path": f"./out/{t}"}} for t in tables]
-        exports.append({"name": "odd", "table": '"Od""d. näme"', "destination": {"type": "local", "path": "./out/odd"}})
-        pg.config(place, db, exports, tuning={"batch_size": 170})
-        place.rivet("run", "-c", "rivet.yaml", code=0)
-        for name, n in {**tables, "odd": 2000}.items():
-            assert sorted(r["v"] for r in place.dataset(name, f"out/{name}")) == list(range(1, n + 1)), name
-        r = place.rivet("check", "-c", "rivet.yaml", "--json", code=0)
-        shapes = {x["export"]: (x["read_shape"], x["read_key"]) for x in map(json.loads, r.out.splitlines())}
+        odd = {"name": "odd", "table": '"Od""d. näme"', "destination": {"type": "local", "path": "./out/odd"}}
+        shapes = sql_modes.shapes_of(place, pg, db, tables, {"batch_size": 170}, [odd])
+        assert sorted(r["v"] for r in place.dataset("odd", "out/odd")) == list(range(1, 2001))
         assert shapes["c"][0] == "pages" and shapes["odd"][0] == "pages", shapes
         for name in ("heap", "nullable", "partial", "late"):
             assert shapes[name][0] in ("ranges", "statement"), shapes
@@ -234,39 +124,10 @@ def test_ranges_with_empty_blocks(place):
 
 
 def test_time_window_and_partitions(place):
-    with pg.database() as db:
-        db.sql("CREATE TABLE t (id integer PRIMARY KEY, at timestamptz, u bigint)",
-               "INSERT INTO t SELECT i, now() - i * interval '7 hours', extract(epoch FROM now() - i * interval '7 hours')::bigint FROM generate_series(0, 60) i")
-        today = datetime.datetime.now(datetime.timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
-        since = today - datetime.timedelta(days=5)
-        pg.config(place, db, [
-            {"name": "w", "table": "t", "mode": "time_window", "time_column": "at", "days_window": 5},
-            {"name": "wu", "table": "t", "mode": "time_window", "time_column": "u", "time_column_type": "unix", "days_window": 5},
-            {"name": "p", "table": "t", "partition_by": "at", "destination": {"type": "local", "path": "./out/parts/{partition}"}}])
-        place.rivet("run", "-c", "rivet.yaml", code=0)
-        want = db.rows("SELECT * FROM t WHERE at >= %s", since)
-        same_rows(place.dataset("w"), want)
-        same_rows(place.dataset("wu"), want)
-        rows = [r for f in glob.glob(place.path("out/parts/*/*.parquet")) for r in read_part(f)]
-        same_rows(rows, db.rows("SELECT * FROM t"))
+    sql_modes.time_windows(place, pg, 15, lambda db: db.sql(
+        "CREATE TABLE t (id integer PRIMARY KEY, at timestamptz, u bigint)",
+        "INSERT INTO t SELECT i, now() - i * interval '7 hours', extract(epoch FROM now() - i * interval '7 hours')::bigint FROM generate_series(0, 60) i"))
 
 
 def test_snapshot_sees_one_instant(place):
-    """Rows that move between two tables while a slow snapshot export runs are never seen twice or lost."""
-    with pg.database() as db:
-        db.sql("CREATE TABLE t (id integer PRIMARY KEY, account integer, amount integer)",
-               "INSERT INTO t SELECT i, i % 10, 100 FROM generate_series(1, 20000) i", "VACUUM ANALYZE t")
-        pg.config(place, db, [{"name": "x", "table": "t", "mode": "chunked", "chunk_column": "id", "chunk_size": 2000, "parallel": 3,
-                               "consistency": "snapshot"}], tuning={"throttle_ms": 40, "batch_size": 500})
-        p = place.start("run", "-c", "rivet.yaml")
-        rnd, moves = random.Random(1), 0
-        while p.poll() is None:
-            a, b = rnd.sample(range(1, 20001), 2)
-            db.sql(f"UPDATE t SET amount = amount + CASE id WHEN {a} THEN 1 ELSE -1 END WHERE id IN ({a}, {b})")
-            moves += 1
-        out, err = p.communicate()
-        assert p.returncode == 0, err.decode()
-        rows = place.dataset("x")
-        assert len(rows) == 20000 and sum(r["amount"] for r in rows) == 2000000 and moves > 20
-        m = place.manifests("x")[-1]
-        assert m["source"]["consistency"] == "snapshot"
+    sql_modes.snapshot_sees_one_instant(place, pg, 15)

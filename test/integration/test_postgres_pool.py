@@ -6,7 +6,7 @@ import psycopg
 
 import pg
 from lib import Skip, same_rows
-from test_postgres_modes import COLUMNS, sums_of, targets_with
+from sql_modes import COLUMNS, sums_of, targets_with
 
 LEAKS = {"settings": "SELECT name, setting FROM pg_settings WHERE source IN ('session', 'client') AND name NOT IN ('application_name', 'client_encoding') ORDER BY 1",
          "statements": "SELECT name FROM pg_prepared_statements", "cursors": "SELECT name FROM pg_cursors", "listening": "SELECT pg_listening_channels()",
