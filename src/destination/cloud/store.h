@@ -86,11 +86,11 @@ typedef struct rv_store_ops {
     bool (*doubtful)(const rv_store *s);
     /* "profile 'prod' (assumed role ...)": where the credentials come from; fetches them. */
     rv_status (*credentials)(rv_store *s, rv_http *h, rv_buf *out, rv_error *err);
-    /* Requests tried at most so often from now on; doctor: 1. */
+    /* Requests tried at most so often from now on; doctor: 1. 0: the usual number. */
     void (*set_tries)(rv_store *s, unsigned tries);
     uint64_t (*retries)(const rv_store *s); /* so far, all threads */
 
-    /* The answer's own checksum is compared: RV_E_DEST_CORRUPT. */
+    /* The answer's own checksum is compared: RV_E_DEST_CORRUPT. A version that is gone: UNMET. */
     rv_status (*put)(rv_store *s, rv_http *h, const rv_store_write *w, rv_store_outcome *out,
                      rv_error *err);
     /* out->key is left alone. owner "" when the object has none; version always set. */
