@@ -1,8 +1,11 @@
 /* Result columns: what the server describes, bound to types. Source: spec "types" sections 1, 3,
  * 8; PostgreSQL documentation, section 55.7 (RowDescription: domains come as their base type). */
-#include "column/override.h"
+#include <stdio.h>
+
 #include "source/postgres/decode_internal.h"
 #include "source/postgres/relation_internal.h"
+#include "source/sql/guard.h"
+#include "source/sql/override.h"
 
 #define WHAT "resolving the columns"
 
@@ -39,10 +42,13 @@ rv_status rv_pgs_description_print(const rv_pgs_resolving *v, const char **out, 
 {
     rv_buf b = RV_BUF_INIT;
     rv_status st = RV_OK;
-    for (size_t i = 0; i < v->n_columns; i++)
-        RV_GO(rv_buf_printf(&b, err, "%zu:%s %u %d@%u.%d\n", strlen(v->columns[i].name),
-                            v->columns[i].name, v->columns[i].oid, v->columns[i].typmod,
-                            v->columns[i].table, v->columns[i].attnum));
+    for (size_t i = 0; i < v->n_columns; i++) {
+        const rv_pgs_result_column *c = &v->columns[i];
+        char type[32], origin[32];
+        (void)snprintf(type, sizeof type, "%u %d", c->oid, c->typmod);
+        (void)snprintf(origin, sizeof origin, "%u.%d", c->table, c->attnum);
+        RV_GO(rv_sql_guard_line(c->name, type, origin, &b, err));
+    }
     RV_GO(rv_pgs_keep(&b, v->arena, out, err));
 done:
     rv_buf_free(&b);
@@ -130,43 +136,12 @@ rv_type rv_pgs_natural(uint32_t oid, int32_t typmod)
     return rv_type_decimal((unsigned)precision, (unsigned)scale);
 }
 
-/* --- overrides --- */
-
-static const rv_cfg_column *find_override(const rv_pgs_resolving *v, const char *column)
-{
-    const rv_cfg_column *bare = NULL;
-    for (size_t i = 0; i < v->spec->n_overrides; i++) {
-        const rv_cfg_column *o = &v->spec->overrides[i];
-        if (strcmp(o->column, column) != 0)
-            continue;
-        if (!o->table)
-            bare = o;
-        else if (v->rel->base_table && strcmp(o->table, v->rel->base_table) == 0)
-            return o;
-    }
-    return bare;
-}
-
-static rv_status check_overrides(const rv_pgs_resolving *v, rv_error *err)
-{
-    rv_override *list = NULL;
-    size_t n = v->spec->n_overrides;
-    RV_TRY(rv_arena_array(v->arena, n, sizeof *list, &list, err));
-    for (size_t i = 0; i < n; i++)
-        list[i] = (rv_override){v->spec->overrides[i].column, v->spec->overrides[i].type};
-    return rv_override_check_names(v->rel->schema, list, n, err);
-}
-
 /* --- columns without a lossless type: all of them in one message --- */
 
-typedef struct refused {
-    const char *name, *type, *word; /* word: a type to try before `text`, or NULL */
-} refused;
-
 static rv_status refused_of(rv_pgs_resolving *v, const rv_pgs_result_column *c,
-                            const rv_pgs_type_facts *f, refused *out, rv_error *err)
+                            const rv_pgs_type_facts *f, rv_sql_refused *out, rv_error *err)
 {
-    *out = (refused){.name = c->name};
+    *out = (rv_sql_refused){.name = c->name};
     if (f->typtype == 'c' || f->typtype == 'p') {
         out->type = f->typtype == 'c' ? "postgres composite" : "postgres pseudo-type";
         return RV_OK;
@@ -177,42 +152,6 @@ static rv_status refused_of(rv_pgs_resolving *v, const rv_pgs_result_column *c,
         return RV_OK;
     }
     return rv_arena_printf(v->arena, &out->type, err, "postgres %s", f->display);
-}
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
-static rv_status fail_refused(const rv_pgs_resolving *v, const refused *list, size_t n,
-                              rv_error *err)
-{
-    rv_buf b = RV_BUF_INIT;
-    size_t name = 0, type = 0, shown = 0;
-    rv_status st = RV_OK;
-    for (size_t i = 0; i < n; i++) {
-        name = larger(name, strlen(list[i].name));
-        type = larger(type, strlen(list[i].type));
-    }
-    /* an error's text has an end: what does not fit is counted */
-    for (; shown < n && b.len + name + type + 120 < sizeof err->text - 160; shown++) {
-        const refused *x = &list[shown];
-        RV_GO(rv_buf_printf(&b, err, "\n%-*s  (%s):%*s try  ", (int)name, x->name, x->type,
-                            (int)(type - strlen(x->type)), ""));
-        if (x->word)
-            RV_GO(rv_buf_printf(&b, err, "%s: %s  or  ", x->name, x->word));
-        RV_GO(rv_buf_printf(&b, err, "%s: text", x->name));
-    }
-    if (shown < n)
-        RV_GO(rv_buf_printf(&b, err, "\nand %zu more", n - shown));
-    st = rv_fail(err, RV_E_TYPE_UNSUPPORTED,
-                 "%zu column%s no lossless type; declare %s under exports[].columns:%.*s", n,
-                 n == 1 ? " has" : "s have", n == 1 ? "it" : "them", (int)b.len,
-                 b.ptr ? (const char *)b.ptr : "");
-done:
-    (void)v;
-    rv_buf_free(&b);
-    return st;
 }
 
 /* --- binding --- */
@@ -233,7 +172,7 @@ static rv_status bind_one(rv_pgs_resolving *v, size_t i, const rv_pgs_type_facts
                           bool *out_supported, rv_error *err)
 {
     const rv_pgs_result_column *c = &v->columns[i];
-    const rv_cfg_column *o = find_override(v, c->name);
+    const rv_cfg_column *o = rv_sql_override_find(v->spec, v->rel->base_table, c->name);
     rv_column *column = &v->rel->schema->columns[i];
     RV_TRY(rv_pgs_column_bind(v->s, f, c->name, o, v->arena, &v->r->columns[i], column,
                               out_supported, err));
@@ -252,7 +191,7 @@ rv_status rv_pgs_bind_columns(rv_pgs_resolving *v, rv_error *err)
 {
     rv_pgs_type_facts *facts = NULL;
     rv_relation *rel = v->rel;
-    refused *bad = NULL;
+    rv_sql_refused *bad = NULL;
     size_t n_bad = 0;
     if (v->n_columns == 0)
         return rv_fail(err, RV_E_SOURCE_QUERY, "the result has no columns");
@@ -269,7 +208,6 @@ rv_status rv_pgs_bind_columns(rv_pgs_resolving *v, rv_error *err)
             RV_TRY(refused_of(v, &v->columns[i], &facts[i], &bad[n_bad++], err));
     }
     RV_TRY(rv_schema_check_names(rel->schema, err));
-    if (v->spec->n_overrides)
-        RV_TRY(check_overrides(v, err));
-    return n_bad && !v->spec->keep_unsupported ? fail_refused(v, bad, n_bad, err) : RV_OK;
+    RV_TRY(rv_sql_override_check(v->spec, rel->schema, v->arena, err));
+    return n_bad && !v->spec->keep_unsupported ? rv_sql_refuse_columns(bad, n_bad, err) : RV_OK;
 }

@@ -4,15 +4,6 @@
 
 #define WHAT "reading the query"
 
-/* --- one statement that reads --- */
-
-static rv_status refuse_query(rv_error *err, const char *why)
-{
-    rv_status st = rv_fail(err, RV_E_SOURCE_QUERY, "query: it %s", why);
-    rv_hint(err, "write one SELECT, or WITH ... SELECT, without parameters");
-    return st;
-}
-
 /* With the server's switch off, a backslash escapes in every string. */
 static rv_status token_rules(rv_pgs_resolving *v, rv_error *err)
 {
@@ -22,42 +13,6 @@ static rv_status token_rules(rv_pgs_resolving *v, rv_error *err)
     PQclear(r);
     v->flags = RV_SQL_POSTGRES | (off ? RV_SQL_BACKSLASH : 0);
     return RV_OK;
-}
-
-static bool opens_reading(rv_str text, rv_sql_token first)
-{
-    return first.kind == RV_SQL_OPEN || rv_sql_is(text, first, "SELECT") ||
-           rv_sql_is(text, first, "WITH") || rv_sql_is(text, first, "VALUES") ||
-           rv_sql_is(text, first, "TABLE");
-}
-
-/* The text without a closing semicolon. It goes into parentheses and behind other statements:
- * nothing in it may close the one or end the other. */
-static rv_status one_statement(rv_pgs_resolving *v, rv_error *err)
-{
-    rv_str text = rv_str_c(v->spec->query);
-    rv_sql_lexer lexer = {.text = text, .flags = v->flags};
-    rv_sql_token t = rv_sql_next(&lexer);
-    size_t end = text.len;
-    unsigned depth = 0;
-    bool ended = false;
-    if (!opens_reading(text, t))
-        return refuse_query(err, "does not begin with SELECT or WITH");
-    for (; t.kind != RV_SQL_END; t = rv_sql_next(&lexer)) {
-        if (t.kind == RV_SQL_BAD)
-            return refuse_query(err, "has a string, comment or name that does not end");
-        if (ended)
-            return refuse_query(err, "holds more than one statement");
-        if (t.kind == RV_SQL_OPEN)
-            depth++;
-        if (t.kind == RV_SQL_CLOSE && depth-- == 0)
-            return refuse_query(err, "closes a parenthesis that it did not open");
-        ended = t.kind == RV_SQL_SEMICOLON;
-        end = ended ? t.begin : end;
-    }
-    if (depth > 0)
-        return refuse_query(err, "leaves a parenthesis open");
-    return rv_arena_cstr(v->arena, (rv_str){text.ptr, end}, &v->r->query, err);
 }
 
 /* --- the wrapped form --- */
@@ -314,8 +269,10 @@ static rv_status back_to_wrapped(rv_pgs_resolving *v, rv_error *err)
 
 rv_status rv_pgs_query_gates(rv_pgs_resolving *v, rv_error *err)
 {
+    rv_str text;
     RV_TRY(token_rules(v, err));
-    RV_TRY(one_statement(v, err));
+    RV_TRY(rv_sql_one_statement(rv_str_c(v->spec->query), v->flags, &text, err));
+    RV_TRY(rv_arena_cstr(v->arena, text, &v->r->query, err));
     RV_TRY(describe_wrapped(v, err));
     rv_pgs_result_column *columns = v->columns;
     size_t n_columns = v->n_columns;

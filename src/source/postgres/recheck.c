@@ -1,49 +1,7 @@
 /* DDL guard: the catalog, or the query's description, against what `resolve` saw.
  * Source: spec "source-safety" section 13. */
-#include <stdlib.h>
-
 #include "source/postgres/scan_internal.h"
-
-/* "<bytes>:<name> <oid> <modifier>@<where it comes from>\n" of a fingerprint. */
-typedef struct line {
-    rv_str name, type, origin;
-} line;
-
-static bool next_line(const char **at, line *out)
-{
-    char *colon = NULL;
-    if (!**at)
-        return false;
-    size_t n = (size_t)strtoull(*at, &colon, 10);
-    out->name = (rv_str){colon + 1, n};
-    const char *type = colon + 1 + n, *origin = strchr(type, '@'), *end = strchr(origin, '\n');
-    out->type = (rv_str){type, (size_t)(origin - type)};
-    out->origin = (rv_str){origin, (size_t)(end - origin)};
-    *at = end + 1;
-    return true;
-}
-
-static rv_status changed(const char *what, rv_str column, const char *how, rv_error *err)
-{
-    rv_status st = rv_fail(err, RV_E_SOURCE_CHANGED, "%s: column '%.*s' %s while it was read", what,
-                           RV_STR_ARG(column), how);
-    rv_hint(err, "run again: the next run sees the new columns and applies on_schema_drift");
-    return st;
-}
-
-static rv_status compare(const char *then, const char *now, const char *what, rv_error *err)
-{
-    line a, b;
-    while (next_line(&then, &a)) {
-        if (!next_line(&now, &b) || !rv_str_eq(a.name, b.name))
-            return changed(what, a.name, "was dropped, renamed or moved", err);
-        if (!rv_str_eq(a.type, b.type))
-            return changed(what, a.name, "changed its type", err);
-        if (!rv_str_eq(a.origin, b.origin))
-            return changed(what, a.name, "was replaced by another of its name", err);
-    }
-    return next_line(&now, &b) ? changed(what, b.name, "was added", err) : RV_OK;
-}
+#include "source/sql/guard.h"
 
 static rv_status replaced(const char *what, rv_error *err)
 {
@@ -113,7 +71,7 @@ rv_status rv_pgs_recheck(rv_source *s, const rv_relation *rel, rv_error *err)
         RV_GO(recheck_query(&v, what, &now, err));
     else
         RV_GO(recheck_table(&v, what, &now, err));
-    st = compare(v.r->fingerprint, now, what, err);
+    st = rv_sql_guard_compare(v.r->fingerprint, now, what, err);
 done:
     rv_arena_free(&arena);
     return st;
@@ -127,16 +85,6 @@ static bool names_the_catalog(const rv_error *e)
         if (strcmp(e->native, states[i]) == 0)
             return true;
     return false;
-}
-
-static rv_status as_changed(const char *what, rv_error *err)
-{
-    char said[300];
-    rv_error_headline(err, said, sizeof said);
-    rv_status st =
-        rv_fail(err, RV_E_SOURCE_CHANGED, "%s: it was altered while it was read\n%s", what, said);
-    rv_hint(err, "run again: the next run sees the new columns and applies on_schema_drift");
-    return st;
 }
 
 rv_status rv_pgs_blame_change(rv_source *s, const rv_relation *rel, rv_status st, rv_error *err)
@@ -153,7 +101,7 @@ rv_status rv_pgs_blame_change(rv_source *s, const rv_relation *rel, rv_status st
         *err = now;
         st = now.code;
     } else if (names_the_catalog(err) && rv_pgs_what(rel, &arena, &what, NULL) == RV_OK) {
-        st = as_changed(what, err);
+        st = rv_sql_guard_altered(what, err);
     }
     rv_arena_free(&arena);
     return st;

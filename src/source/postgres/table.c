@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "source/postgres/relation_internal.h"
+#include "source/sql/guard.h"
 #include "source/sql/name.h"
 
 #define WHAT "reading the catalog"
@@ -321,10 +322,12 @@ rv_status rv_pgs_attr_print(const rv_pgs_table *t, rv_arena *arena, const char *
 {
     rv_buf b = RV_BUF_INIT;
     rv_status st = RV_OK;
-    for (size_t i = 0; i < t->n_attrs; i++)
-        RV_GO(rv_buf_printf(&b, err, "%zu:%s %u %d@%d\n", strlen(t->attrs[i].name),
-                            t->attrs[i].name, t->attrs[i].type, t->attrs[i].typmod,
-                            t->attrs[i].number));
+    for (size_t i = 0; i < t->n_attrs; i++) {
+        char type[32], origin[16];
+        (void)snprintf(type, sizeof type, "%u %d", t->attrs[i].type, t->attrs[i].typmod);
+        (void)snprintf(origin, sizeof origin, "%d", t->attrs[i].number);
+        RV_GO(rv_sql_guard_line(t->attrs[i].name, type, origin, &b, err));
+    }
     RV_GO(rv_pgs_keep(&b, arena, out, err));
 done:
     rv_buf_free(&b);

@@ -97,6 +97,23 @@ rv_status rv_sql_quote(rv_str ident, char open, char close, rv_buf *out, rv_erro
     return st;
 }
 
+rv_status rv_sql_unquote(rv_str part, rv_arena *arena, const char **out, rv_error *err)
+{
+    char open = part.len ? part.ptr[0] : '\0', *name = NULL;
+    if (open != '"' && open != '`' && open != '[')
+        return rv_arena_cstr(arena, part, out, err);
+    char close = open == '[' ? ']' : open;
+    size_t n = 0;
+    RV_TRY(rv_arena_alloc(arena, part.len + 1, &name, err));
+    for (size_t k = 1; k + 1 < part.len; k++) {
+        name[n++] = part.ptr[k];
+        if (part.ptr[k] == close)
+            k++;
+    }
+    *out = name;
+    return RV_OK;
+}
+
 rv_status rv_sql_run_comment(const char *run_id, rv_buf *out, rv_error *err)
 {
     RV_TRY(rv_buf_add_c(out, "/* rivet", err));

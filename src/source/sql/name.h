@@ -19,6 +19,9 @@ rv_status rv_sql_name_parse(const char *text, size_t max_parts, rv_arena *arena,
                             rv_error *err) RV_MUST_USE;
 /* `open`ident`close`, with every `close` inside doubled: ("), (`) or ([ and ]). */
 rv_status rv_sql_quote(rv_str ident, char open, char close, rv_buf *out, rv_error *err) RV_MUST_USE;
+/* An identifier as a text writes it, without its quotes: "..", `..` or [..], a doubled closing
+ * quote inside them taken once. What has no quotes stays. In the arena. */
+rv_status rv_sql_unquote(rv_str part, rv_arena *arena, const char **out, rv_error *err) RV_MUST_USE;
 /* run_id as a comment that opens a statement: "/ * rivet <run_id> * / " without the blanks inside
  * the marks; "*" "/" in the name is written with a blank between. run_id may be NULL. */
 rv_status rv_sql_run_comment(const char *run_id, rv_buf *out, rv_error *err) RV_MUST_USE;

@@ -206,3 +206,46 @@ void rv_sql_shape_of(rv_str query, unsigned flags, rv_sql_shape *out)
     parser p = {.lexer = {.text = query, .flags = flags}, .shape = out};
     out->ok = statement(&p);
 }
+
+/* --- one statement that reads --- */
+
+rv_status rv_sql_refuse_query(rv_error *err, const char *why)
+{
+    rv_status st = rv_fail(err, RV_E_SOURCE_QUERY, "query: it %s", why);
+    rv_hint(err, "write one SELECT, or WITH ... SELECT, without parameters");
+    return st;
+}
+
+static bool opens_reading(rv_str text, rv_sql_token first)
+{
+    return first.kind == RV_SQL_OPEN || rv_sql_is(text, first, "SELECT") ||
+           rv_sql_is(text, first, "WITH") || rv_sql_is(text, first, "VALUES") ||
+           rv_sql_is(text, first, "TABLE");
+}
+
+rv_status rv_sql_one_statement(rv_str query, unsigned flags, rv_str *out, rv_error *err)
+{
+    rv_sql_lexer lexer = {.text = query, .flags = flags};
+    rv_sql_token t = rv_sql_next(&lexer);
+    size_t end = query.len;
+    unsigned depth = 0;
+    bool ended = false;
+    if (!opens_reading(query, t))
+        return rv_sql_refuse_query(err, "does not begin with SELECT or WITH");
+    for (; t.kind != RV_SQL_END; t = rv_sql_next(&lexer)) {
+        if (t.kind == RV_SQL_BAD)
+            return rv_sql_refuse_query(err, "has a string, comment or name that does not end");
+        if (ended)
+            return rv_sql_refuse_query(err, "holds more than one statement");
+        if (t.kind == RV_SQL_OPEN)
+            depth++;
+        if (t.kind == RV_SQL_CLOSE && depth-- == 0)
+            return rv_sql_refuse_query(err, "closes a parenthesis that it did not open");
+        ended = t.kind == RV_SQL_SEMICOLON;
+        end = ended ? t.begin : end;
+    }
+    if (depth > 0)
+        return rv_sql_refuse_query(err, "leaves a parenthesis open");
+    *out = (rv_str){query.ptr, end};
+    return RV_OK;
+}

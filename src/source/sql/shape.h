@@ -5,6 +5,7 @@
 #ifndef RV_SOURCE_SQL_SHAPE_H
 #define RV_SOURCE_SQL_SHAPE_H
 
+#include "base/error.h"
 #include "source/sql/token.h"
 
 typedef struct rv_sql_span {
@@ -28,5 +29,13 @@ static inline rv_str rv_sql_span_text(rv_str query, rv_sql_span s)
 {
     return (rv_str){query.ptr + s.begin, s.end - s.begin};
 }
+
+/* The query without a closing semicolon, when it is one reading statement. It goes into parentheses
+ * and behind other words: nothing in it may close the one or end the other. Else
+ * RV_E_SOURCE_QUERY. */
+rv_status rv_sql_one_statement(rv_str query, unsigned flags, rv_str *out,
+                               rv_error *err) RV_MUST_USE;
+/* The refusal of a query that is none: "query: it <why>". */
+rv_status rv_sql_refuse_query(rv_error *err, const char *why);
 
 #endif

@@ -1,5 +1,6 @@
 /* A `query:`: proven to be one reading statement, then read in pages when the gates of spec
  * "source-safety" section 14 allow it, else sent whole or wrapped. */
+#include "source/sql/name.h"
 #include "source/sql/shape.h"
 #include "source/sqlite/relation_internal.h"
 
@@ -76,24 +77,10 @@ static rv_status splice_texts(gate *g, rv_error *err)
     return rv_arena_printf(g->arena, &r->where, err, "(%s\n)", text);
 }
 
-/* A name part without its quotes. */
 static rv_status part_name(const gate *g, size_t i, const char **out, rv_error *err)
 {
-    rv_sql_span span = g->shape.parts[i];
-    rv_str part = {g->r->query + span.begin, span.end - span.begin};
-    char open = part.ptr[0];
-    char *name = NULL;
-    if (open != '"' && open != '`' && open != '[')
-        return rv_arena_cstr(g->arena, part, out, err);
-    RV_TRY(rv_arena_alloc(g->arena, part.len, &name, err));
-    size_t n = 0;
-    for (size_t k = 1; k + 1 < part.len; k++) {
-        name[n++] = part.ptr[k];
-        if (open != '[' && part.ptr[k] == open)
-            k++;
-    }
-    *out = name;
-    return RV_OK;
+    return rv_sql_unquote(rv_sql_span_text(rv_str_c(g->r->query), g->shape.parts[i]), g->arena, out,
+                          err);
 }
 
 static rv_status find_base(gate *g, rv_sq_table **out, rv_error *err)

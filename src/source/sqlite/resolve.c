@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "source/sql/name.h"
+#include "source/sql/override.h"
 #include "source/sqlite/relation_internal.h"
 
 #define WHAT "resolving the columns"
@@ -183,22 +184,6 @@ static rv_status natural_types(rv_source *s, rv_arena *arena, rv_sq_relation *r,
 
 /* --- schema --- */
 
-static const rv_cfg_column *find_override(const rv_read_spec *spec, const rv_relation *rel,
-                                          const char *column)
-{
-    const rv_cfg_column *bare = NULL;
-    for (size_t i = 0; i < spec->n_overrides; i++) {
-        const rv_cfg_column *o = &spec->overrides[i];
-        if (strcmp(o->column, column) != 0)
-            continue;
-        if (!o->table)
-            bare = o;
-        else if (rel->base_table && strcmp(o->table, rel->base_table) == 0)
-            return o;
-    }
-    return bare;
-}
-
 static bool column_nullable(const rv_sq_relation *r, const rv_sq_column *c)
 {
     if (!r->table)
@@ -211,7 +196,7 @@ static bool column_nullable(const rv_sq_relation *r, const rv_sq_column *c)
 static rv_status fill_column(const rv_read_spec *spec, const rv_relation *rel, rv_sq_column *c,
                              rv_column *out, rv_arena *arena, rv_error *err)
 {
-    const rv_cfg_column *o = find_override(spec, rel, c->name);
+    const rv_cfg_column *o = rv_sql_override_find(spec, rel->base_table, c->name);
     c->type = c->natural;
     if (!o && spec->on_invalid_utf8 == RV_UTF8_BINARY && c->natural.kind == RV_STRING)
         c->type = rv_type_of(RV_BINARY);
@@ -230,16 +215,6 @@ static rv_status fill_column(const rv_read_spec *spec, const rv_relation *rel, r
     return o ? rv_override_judge(out, c->natural, o->type, arena, err) : RV_OK;
 }
 
-static rv_status check_overrides(const rv_read_spec *spec, const rv_relation *rel, rv_arena *arena,
-                                 rv_error *err)
-{
-    rv_override *list = NULL;
-    RV_TRY(rv_arena_array(arena, spec->n_overrides, sizeof *list, &list, err));
-    for (size_t i = 0; i < spec->n_overrides; i++)
-        list[i] = (rv_override){spec->overrides[i].column, spec->overrides[i].type};
-    return rv_override_check_names(rel->schema, list, spec->n_overrides, err);
-}
-
 static rv_status fill_schema(const rv_read_spec *spec, rv_arena *arena, rv_relation *rel,
                              rv_error *err)
 {
@@ -250,7 +225,7 @@ static rv_status fill_schema(const rv_read_spec *spec, rv_arena *arena, rv_relat
     for (size_t i = 0; i < r->n_columns; i++)
         RV_TRY(fill_column(spec, rel, &r->columns[i], &rel->schema->columns[i], arena, err));
     RV_TRY(rv_schema_check_names(rel->schema, err));
-    return spec->n_overrides ? check_overrides(spec, rel, arena, err) : RV_OK;
+    return rv_sql_override_check(spec, rel->schema, arena, err);
 }
 
 /* --- bound --- */
