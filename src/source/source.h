@@ -279,6 +279,7 @@ typedef struct rv_source_driver {
 
 extern const rv_source_driver rv_source_sqlite;
 extern const rv_source_driver rv_source_postgres;
+extern const rv_source_driver rv_source_mysql;           /* MySQL and MariaDB */
 const rv_source_driver *const *rv_source_drivers(void);  /* NULL-terminated */
 const rv_source_driver *rv_source_for(rv_engine engine); /* NULL: not in this build */
 

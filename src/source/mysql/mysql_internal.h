@@ -43,6 +43,7 @@ struct rv_source {
     atomic_llong held_session; /* connection id that holds a snapshot or streams now; 0 none */
     rv_mys_window *window;     /* of the relation being read; NULL none */
     rv_mys_prepared *prepared; /* NULL none */
+    bool warned_engine;        /* that a table's engine is not transactional: said once */
 };
 
 /* ---- session.c: what every statement of the driver goes through ---- */
@@ -85,6 +86,7 @@ typedef struct rv_mys_column {
     int decoder;     /* decode.c's own index, chosen by rv_mys_column_bind */
     bool overridden; /* by exports[].columns */
     bool text;       /* the decoder reads the text protocol; else the binary one */
+    bool zero_date_fail; /* the relation's, put here by the scan */
 } rv_mys_column;
 
 typedef struct rv_mys_key_column { /* how a bound value travels */
@@ -141,8 +143,10 @@ rv_status rv_mys_label(const rv_mys_field *f, rv_arena *arena, const char **out,
                        rv_error *err) RV_MUST_USE;
 /* Fidelity class of the natural mapping (spec "types" section 9). */
 rv_fidelity rv_mys_fidelity(const rv_mys_field *f, rv_type natural);
-/* Wire kind under which a key or bound value of this column is stored: INT64, UINT64, STRING
- * (numbers, dates), BINARY (hex; text keys and binary strings), and whether it may be paged by. */
+/* Wire kind under which a key or bound value of this column is stored: INT64, UINT64, FLOAT64 (as
+ * the double it widens to), DECIMAL, DATE, TIMESTAMP, TIMESTAMP_TZ (texts as column/temporal.h
+ * writes them, also of zero dates), TIME, STRING (uuid, inet), BINARY (hex; text keys and binary
+ * strings); RV_KIND_COUNT: cannot be one. And whether it may be paged by. */
 rv_kind rv_mys_wire_kind(const rv_mys_field *f);
 bool rv_mys_may_page(const rv_mys_field *f);
 
@@ -171,6 +175,11 @@ const rv_mys_key_column *rv_mys_expr_column(const rv_relation *rel, const rv_exp
 /* A wire value of a text-protocol answer as a datum of that column, in the arena. */
 rv_status rv_mys_wire_datum(const rv_mys_key_column *c, const char *value, unsigned long len,
                             rv_arena *arena, rv_datum *out, rv_error *err) RV_MUST_USE;
+
+/* ---- what scans leave with the source; for rv_mys_close. NULL fields are fine ---- */
+
+void rv_mys_prepared_free(rv_source *s);
+void rv_mys_window_free(rv_mys_window *w);
 
 /* ---- bounds.c: single values ---- */
 
