@@ -34,5 +34,6 @@ rv_status rv_s3_region_find(const rv_env *env, const rv_cfg_dest *cfg, rv_arena 
 #define RV_S3_REGION_SIZE 64
 rv_status rv_s3_region_fetch(const rv_env *env, char out[RV_S3_REGION_SIZE],
                              rv_error *err) RV_MUST_USE;
+bool rv_s3_instance_off(const rv_env *env); /* AWS_EC2_METADATA_DISABLED: nobody is asked */
 
 #endif

@@ -50,7 +50,6 @@ rv_status rv_s3_from_web_identity(const rv_s3_fetch *f, const rv_s3_role *role,
 rv_status rv_s3_from_environment(const rv_env *env, rv_s3_keys **out, rv_error *err) RV_MUST_USE;
 bool rv_s3_container_given(const rv_env *env);
 rv_status rv_s3_from_container(const rv_env *env, rv_s3_keys **out, rv_error *err) RV_MUST_USE;
-bool rv_s3_instance_off(const rv_env *env); /* AWS_EC2_METADATA_DISABLED */
 /* *out NULL: there is no such service, or it gives no role. */
 rv_status rv_s3_from_instance(const rv_env *env, rv_s3_keys **out, rv_error *err) RV_MUST_USE;
 

@@ -1,0 +1,161 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "destination/s3/s3_internal.h"
+
+#define ABORT_US ((int64_t)10000000)
+
+/* ---- begin ---- */
+
+rv_status rv_s3_begin_parts(rv_s3_call *c, rv_buf *upload_id, rv_store_outcome *outcome,
+                            rv_error *err)
+{
+    const rv_xml *root = NULL;
+    rv_s3_param(c, "uploads", "");
+    if (c->store->address.aws) /* else the checksums of the parts are refused */
+        RV_TRY(rv_call_add(&c->call, "x-amz-checksum-algorithm", "CRC32C", err));
+    RV_TRY(rv_s3_send(c, err));
+    RV_TRY(rv_s3_settle(c, outcome, err));
+    if (*outcome != RV_STORE_DONE)
+        return RV_OK;
+    RV_TRY(rv_xml_parse(rv_buf_bytes(&c->call.r.body), &c->call.arena, &root, err));
+    rv_str id = rv_xml_text(root, "UploadId");
+    if (!id.len)
+        return rv_http_fail(&c->call.req, &c->call.r, RV_E_DEST_IO,
+                            RV_STR("the store gives no upload id"), err);
+    rv_buf_clear(upload_id);
+    RV_TRY(rv_buf_add_str(upload_id, id, err));
+    return rv_buf_cstr(upload_id) ? RV_OK : rv_fail_memory(err);
+}
+
+rv_status rv_s3_upload_begin(rv_store *s, rv_http *h, const rv_store_write *w, rv_buf *upload_id,
+                             rv_store_outcome *outcome, rv_error *err)
+{
+    rv_s3_call c;
+    rv_s3_call_begin(&c, s, h, "POST", w->name, "s3:PutObject");
+    rv_status st = rv_s3_add_object(&c, w, err);
+    if (st == RV_OK)
+        st = rv_s3_begin_parts(&c, upload_id, outcome, err);
+    rv_s3_call_free(&c);
+    return st;
+}
+
+/* ---- parts ---- */
+
+/* The tag goes into XML as it is. */
+rv_status rv_s3_tag(rv_str etag, const char *crc, char out[128], rv_error *err)
+{
+    bool good = etag.len > 0 && etag.len < 100;
+    for (size_t i = 0; good && i < etag.len; i++)
+        good = etag.ptr[i] > ' ' && etag.ptr[i] <= '~' && !strchr("<>&\"'", etag.ptr[i]);
+    if (!good)
+        return rv_fail(err, RV_E_DEST_IO, "the store gives no usable ETag for a part");
+    (void)snprintf(out, 128, "%.*s %s", RV_STR_ARG(etag), crc);
+    return RV_OK;
+}
+
+static rv_status write_list(const rv_store_piece *pieces, size_t n, rv_buf *out, rv_error *err)
+{
+    RV_TRY(rv_buf_add_c(out,
+                        "<CompleteMultipartUpload "
+                        "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">",
+                        err));
+    for (size_t i = 0; i < n; i++) {
+        const char *tag = pieces[i].tag;
+        size_t len = strcspn(tag, " ");
+        const char *crc = tag[len] ? tag + len + 1 : "";
+        RV_TRY(rv_buf_printf(out, err,
+                             "<Part><PartNumber>%llu</PartNumber><ETag>&quot;%.*s&quot;</ETag>",
+                             (unsigned long long)pieces[i].index + 1, (int)len, tag));
+        if (crc[0])
+            RV_TRY(rv_buf_printf(out, err, "<ChecksumCRC32C>%s</ChecksumCRC32C>", crc));
+        RV_TRY(rv_buf_add_c(out, "</Part>", err));
+    }
+    return rv_buf_add_c(out, "</CompleteMultipartUpload>", err);
+}
+
+/* ---- finish ---- */
+
+rv_status rv_s3_finish_parts(rv_s3_call *c, const char *upload_id, const rv_store_piece *pieces,
+                             size_t n, rv_str *etag, rv_store_outcome *outcome, rv_error *err)
+{
+    rv_buf list = RV_BUF_INIT;
+    const rv_xml *root = NULL;
+    rv_status st;
+    *etag = (rv_str){NULL, 0};
+    rv_s3_param(c, "uploadId", upload_id);
+    c->error_in_200 = c->may_miss = true;
+    RV_GO(write_list(pieces, n, &list, err));
+    RV_GO(rv_call_add(&c->call, "Content-Type", "application/xml", err));
+    c->call.req.body = (rv_http_body){.kind = RV_HTTP_BYTES, .bytes = rv_buf_bytes(&list)};
+    RV_GO(rv_s3_send(c, err));
+    RV_GO(rv_s3_settle(c, outcome, err));
+    if (*outcome != RV_STORE_DONE)
+        goto done;
+    st = rv_xml_parse(rv_buf_bytes(&c->call.r.body), &c->call.arena, &root, err);
+    if (st == RV_E_DEST_IO) { /* what came of it, a HEAD tells */
+        *outcome = RV_STORE_MISSING;
+        st = RV_OK;
+    } else if (st == RV_OK) {
+        *etag = rv_s3_unquote(rv_xml_text(root, "ETag"));
+    }
+done:
+    c->call.req.body = (rv_http_body){.kind = RV_HTTP_NO_BODY};
+    rv_buf_free(&list);
+    return st;
+}
+
+/* The MD5 of the parts' MD5s, "-" and their number. */
+static void expected_etag(const rv_store_piece *pieces, size_t n, char out[64])
+{
+    rv_md5 md5;
+    uint8_t raw[16];
+    char hex[33];
+    rv_md5_init(&md5);
+    for (size_t i = 0; i < n; i++)
+        if (rv_unhex((rv_str){pieces[i].md5, 32}, raw))
+            rv_md5_update(&md5, raw, sizeof raw);
+    rv_md5_final(&md5, raw);
+    rv_hex(raw, sizeof raw, hex);
+    (void)snprintf(out, 64, "%s-%zu", hex, n);
+}
+
+rv_status rv_s3_upload_finish(rv_store *s, rv_http *h, const rv_store_write *w,
+                              const char *upload_id, const rv_store_piece *pieces, size_t n,
+                              rv_store_outcome *outcome, rv_error *err)
+{
+    char want[64];
+    rv_str etag;
+    bool told = true;
+    rv_s3_call c;
+    rv_status st;
+    rv_s3_call_begin(&c, s, h, "POST", w->name, "s3:PutObject");
+    RV_GO(rv_s3_add_condition(&c, w->condition, w->version, err));
+    RV_GO(rv_s3_finish_parts(&c, upload_id, pieces, n, &etag, outcome, err));
+    if (*outcome == RV_STORE_DONE) {
+        expected_etag(pieces, n, want);
+        st = rv_s3_compare(&c, etag, want, "", &told, err);
+    }
+done:
+    rv_s3_call_free(&c);
+    return st == RV_OK && !told ? rv_s3_compare_size(s, h, w->name, w->size_bytes, err) : st;
+}
+
+/* ---- abort ---- */
+
+rv_status rv_s3_upload_abort(rv_store *s, rv_http *h, const char *name, const char *upload_id,
+                             rv_store_outcome *outcome, rv_error *err)
+{
+    rv_s3_call c;
+    rv_s3_call_begin(&c, s, h, "DELETE", name, "s3:AbortMultipartUpload");
+    rv_s3_param(&c, "uploadId", upload_id);
+    c.may_miss = true;
+    c.call.req.after_cancel = true;
+    c.call.req.timeout_us = ABORT_US;
+    rv_status st = rv_s3_send(&c, err);
+    if (st == RV_OK)
+        st = rv_s3_settle(&c, outcome, err);
+    rv_s3_call_free(&c);
+    return st;
+}
