@@ -47,17 +47,33 @@ static bool kept(const char *path, const char *const *keep, size_t n_keep)
     return false;
 }
 
+/* In a sticky directory another user's file stays; the others go all the same. */
+static rv_status remove_or_note(const char *path, rv_error *denied, rv_error *err)
+{
+    bool found;
+    rv_error local = {.code = RV_OK};
+    rv_status st = rv_file_remove(path, &found, &local);
+    if (st == RV_E_DEST_PERMISSION) {
+        if (denied->code == RV_OK)
+            *denied = local;
+        return RV_OK;
+    }
+    if (st != RV_OK && err)
+        *err = local;
+    return st;
+}
+
 rv_status rv_spool_sweep(const char *dir, const char *run_id, const char *const *keep,
                          size_t n_keep, rv_error *err)
 {
     rv_status st = RV_OK;
+    rv_error denied = {.code = RV_OK};
     DIR *handle = opendir(dir);
     if (!handle && errno != ENOENT && errno != ENOTDIR)
         return rv_fail_errno(err, errno == EACCES ? RV_E_DEST_PERMISSION : RV_E_IO, errno,
                              "cannot list '%s'", dir);
     while (handle && st == RV_OK) {
         char path[PATH_MAX];
-        bool found;
         const struct dirent *entry = readdir(handle);
         if (!entry)
             break;
@@ -68,10 +84,15 @@ rv_status rv_spool_sweep(const char *dir, const char *run_id, const char *const 
         if (n < 0 || (size_t)n >= sizeof path)
             st = rv_fail(err, RV_E_IO, "the path of '%s' in '%s' is too long", entry->d_name, dir);
         else if (!kept(path, keep, n_keep))
-            st = rv_file_remove(path, &found, err);
+            st = remove_or_note(path, &denied, err);
     }
     if (handle)
         (void)closedir(handle);
+    if (st == RV_OK && denied.code != RV_OK) {
+        st = denied.code;
+        if (err)
+            *err = denied;
+    }
     return st;
 }
 

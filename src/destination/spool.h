@@ -13,7 +13,8 @@
 rv_status rv_spool_path(const char *dir, const char *run_id, const char *name, rv_buf *out,
                         rv_error *err) RV_MUST_USE;
 /* Removes the files of such names of one run directly in dir, but those in keep (absolute paths).
- * A directory that is not there holds none. Errors as base/file.h. */
+ * A directory that is not there holds none. Errors as base/file.h; RV_E_DEST_PERMISSION
+ * names the first file that may not be removed, when all the others are gone. */
 rv_status rv_spool_sweep(const char *dir, const char *run_id, const char *const *keep,
                          size_t n_keep, rv_error *err) RV_MUST_USE;
 /* RV_E_DEST_NO_SPACE names dir, free and needed bytes. *out_tmpfs: the files there are memory. */

@@ -40,7 +40,11 @@ rv_status rv_unit_upload_rest(rv_job *job, const char *unit, rv_error *err)
         bool pending = strcmp(parts.rows[i].status, "pending") == 0;
         if (!pending && !parts.rows[i].spool_path)
             continue;
-        st = rv_part_upload(job, &parts.rows[i], true, &outcome, err);
+        if (parts.rows[i].upload_id) /* of the process that died */
+            st = job->dd->abort_upload(job->dest, parts.rows[i].file_name, parts.rows[i].upload_id,
+                                       err);
+        if (st == RV_OK)
+            st = rv_part_upload(job, &parts.rows[i], true, &outcome, err);
         if (st == RV_OK && outcome == RV_PUT_FOREIGN)
             st = rv_fail(err, RV_E_DEST_CONFLICT, "%s belongs to somebody else",
                          parts.rows[i].file_name);

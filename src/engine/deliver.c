@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "base/fault.h"
-#include "engine/part.h"
+#include "engine/objects.h"
+#include "engine/upload.h"
 
 #define RV_TARGET "engine"
 #define STEM_TRIES_MAX 1000u
@@ -58,12 +59,13 @@ rv_status rv_part_upload(rv_job *job, const rv_part_row *row, bool recorded, rv_
     return RV_OK;
 }
 
-/* The run moves to the next free stem; names already recorded keep theirs. */
-static rv_status next_stem(rv_job *job, rv_error *err)
+/* The run moves to the next free stem; names already recorded keep theirs. Where another part has
+ * moved it already, that stem will do. */
+static rv_status next_stem(rv_job *job, const char *taken_stem, rv_error *err)
 {
     rv_status st = RV_OK;
-    bool taken = true;
     pthread_mutex_lock(&job->lock);
+    bool taken = strcmp(job->stem, taken_stem) == 0;
     while (st == RV_OK && taken && job->stem_try < STEM_TRIES_MAX) {
         const char *stem;
         st = rv_name_stem(&job->arena, job->x->name, job->started_us, ++job->stem_try, &stem, err);
@@ -79,118 +81,128 @@ static rv_status next_stem(rv_job *job, rv_error *err)
     return st;
 }
 
-static rv_status part_name(rv_job *job, const char *unit, rv_part *part, rv_error *err)
+static rv_status name_offer(rv_job *job, const char *unit, rv_offer *o, rv_error *err)
 {
     pthread_mutex_lock(&job->lock);
+    o->stem = job->stem;
     rv_status st =
-        rv_name_part(&job->arena, job->stem, unit, part->index, job->extension, &part->name, err);
+        rv_name_part(&job->arena, o->stem, unit, o->part.index, job->extension, &o->part.name, err);
     pthread_mutex_unlock(&job->lock);
     return st;
 }
 
-typedef enum rv_earlier { RV_NAME_NEW, RV_NAME_OURS, RV_NAME_FOREIGN, RV_NAME_KEPT } rv_earlier;
-
 /* Asked once: names that this very reading records are all different. */
-static rv_status find_earlier(rv_parts *p, const char *name, const rv_part_row **out, rv_error *err)
+static rv_status find_earlier(rv_job *job, const char *unit, rv_earlier *earlier, const char *name,
+                              const rv_part_row **out, rv_error *err)
 {
-    rv_job *job = p->job;
-    if (!p->earlier_known)
-        RV_TRY(
-            rv_state_parts(job->state, job->run_id, p->unit, &p->earlier_arena, &p->earlier, err));
-    p->earlier_known = true;
+    if (!earlier->known)
+        RV_TRY(rv_state_parts(job->state, job->run_id, unit, &earlier->arena, &earlier->rows, err));
+    earlier->known = true;
     *out = NULL;
-    for (size_t i = 0; !*out && i < p->earlier.n; i++)
-        if (strcmp(p->earlier.rows[i].file_name, name) == 0)
-            *out = &p->earlier.rows[i];
+    for (size_t i = 0; !*out && i < earlier->rows.n; i++)
+        if (strcmp(earlier->rows.rows[i].file_name, name) == 0)
+            *out = &earlier->rows.rows[i];
     return RV_OK;
 }
 
-/* A unit read again within its run replaces its own object: the old one goes by the record that
- * proves it ours, before the new intent overwrites that record. */
-static rv_status remove_earlier(rv_parts *p, const rv_part *part, rv_earlier *out, rv_error *err)
+/* ---- names that cannot be had ---- */
+
+/* Ours, though it may neither be replaced nor perhaps be looked at; or somebody else's. */
+static rv_status is_ours(rv_job *job, const char *name, bool *out, rv_error *err)
 {
-    rv_job *job = p->job;
-    const rv_part_row *row;
-    rv_remove_outcome outcome = RV_REMOVE_MISSING;
-    RV_TRY(find_earlier(p, part->name, &row, err));
-    *out = row ? RV_NAME_OURS : RV_NAME_NEW;
-    if (!row || strcmp(row->fingerprint, part->digests.fingerprint) == 0)
-        return RV_OK;
-    RV_TRY(job->dd->remove(job->dest, row->file_name, job->owner_token, row->fingerprint,
-                           (uint64_t)row->bytes, &outcome, err));
-    if (outcome == RV_REMOVE_FOREIGN)
-        *out = RV_NAME_FOREIGN;
-    else if (outcome == RV_REMOVE_DENIED)
-        *out = RV_NAME_KEPT;
+    rv_object obj = {.owner = ""};
+    bool found = false, known;
+    RV_TRY(rv_object_look(job->dd, job->dest, name, &obj, &found, &known, err));
+    *out = !known || (found && strcmp(obj.owner, job->owner_token) == 0);
     return RV_OK;
 }
 
-static bool passing(const rv_error *e)
+/* What is somebody else's is forgotten; what is ours and may not go is superseded, as it was. */
+static rv_status give_name_up(rv_job *job, rv_offer *o, const rv_part_row *earlier, bool kept,
+                              rv_error *err)
+{
+    bool ours = kept;
+    const char *name = o->part.name;
+    if (!kept)
+        RV_TRY(is_ours(job, name, &ours, err));
+    rv_job_warn(job, "destination", "%s %s; the run goes on under another name", name,
+                ours ? "may not be replaced" : "is taken by somebody else");
+    if (!ours) {
+        RV_TRY(rv_state_part_forget(job->state, &job->lease, job->run_id, name, err));
+    } else {
+        if (earlier && !kept)
+            RV_TRY(rv_state_part_intent(job->state, &job->lease, job->prefix, earlier, err));
+        RV_TRY(rv_state_part_status(job->state, &job->lease, job->run_id, name, "superseded", true,
+                                    err));
+        rv_journal_add(job->journal, "part_superseded", "s", "name", name);
+    }
+    return next_stem(job, o->stem, err);
+}
+
+/* Stores know an own object by its owner and replace it where it stands. A local one goes by the
+ * record that proves it ours, before the new intent overwrites that record. */
+static rv_status make_way(rv_job *job, const rv_offer *o, const rv_part_row *earlier,
+                          rv_remove_outcome *out, rv_error *err)
+{
+    *out = RV_REMOVE_MISSING;
+    if (!earlier || job->dd->kind != RV_DEST_LOCAL ||
+        strcmp(earlier->fingerprint, o->part.digests.fingerprint) == 0)
+        return RV_OK;
+    return job->dd->remove(job->dest, earlier->file_name, job->owner_token, earlier->fingerprint,
+                           (uint64_t)earlier->bytes, out, err);
+}
+
+/* ---- intent and upload ---- */
+
+static rv_part_row row_of(const rv_job *job, const char *unit, const rv_offer *o)
+{
+    const rv_part *part = &o->part;
+    return (rv_part_row){.run_id = job->run_id,
+                         .unit = unit,
+                         .part_index = part->index < 0 ? 0 : part->index,
+                         .chunk_index = rv_name_chunk_index(unit),
+                         .file_name = part->name,
+                         .row_count = (int64_t)part->rows,
+                         .bytes = (int64_t)part->digests.size_bytes,
+                         .format = job->x->format,
+                         .compression = job->x->compression,
+                         .fingerprint = part->digests.fingerprint,
+                         .md5 = part->digests.md5,
+                         .spool_path = part->spool_path,
+                         .status = "pending"};
+}
+
+rv_status rv_offer_record(rv_job *job, const char *unit, rv_earlier *earlier, rv_offer *o,
+                          rv_error *err)
+{
+    for (;;) {
+        const rv_part_row *row;
+        rv_remove_outcome gone;
+        RV_TRY(name_offer(job, unit, o, err));
+        RV_TRY(find_earlier(job, unit, earlier, o->part.name, &row, err));
+        RV_TRY(make_way(job, o, row, &gone, err));
+        if (gone == RV_REMOVE_FOREIGN || gone == RV_REMOVE_DENIED) {
+            RV_TRY(give_name_up(job, o, row, gone == RV_REMOVE_DENIED, err));
+            continue;
+        }
+        o->recorded = row != NULL;
+        if (row && row->upload_id) /* an earlier process was about to write it */
+            RV_TRY(job->dd->abort_upload(job->dest, row->file_name, row->upload_id, err));
+        const rv_part_row intent = row_of(job, unit, o);
+        RV_TRY(rv_state_part_intent(job->state, &job->lease, job->prefix, &intent, err));
+        RV_KILL_POINT("part-intent");
+        return RV_OK;
+    }
+}
+
+bool rv_upload_passing(const rv_error *e)
 {
     return e->code == RV_E_STATE_LEASE_LOST || e->code == RV_E_STATE_UNREACHABLE ||
            e->code == RV_E_MEMORY || e->code == RV_E_INTERRUPTED;
 }
 
-static rv_status offer(rv_parts *p, rv_part *part, bool recorded, rv_put_outcome *out,
-                       rv_error *err)
+static void arrived(rv_job *job, const rv_part *part)
 {
-    rv_job *job = p->job;
-    rv_part_row row = {.run_id = job->run_id,
-                       .unit = p->unit,
-                       .part_index = part->index < 0 ? 0 : part->index,
-                       .chunk_index = rv_name_chunk_index(p->unit),
-                       .file_name = part->name,
-                       .row_count = (int64_t)part->rows,
-                       .bytes = (int64_t)part->digests.size_bytes,
-                       .format = job->x->format,
-                       .compression = job->x->compression,
-                       .fingerprint = part->digests.fingerprint,
-                       .md5 = part->digests.md5,
-                       .spool_path = part->spool_path,
-                       .status = "pending"};
-    RV_TRY(rv_state_part_intent(job->state, &job->lease, job->prefix, &row, err));
-    RV_KILL_POINT("part-intent");
-    if (p->upload_error.code == RV_OK) {
-        rv_error upload_err = {0};
-        rv_status st = rv_part_upload(job, &row, recorded, out, &upload_err);
-        if (st == RV_OK)
-            return RV_OK;
-        if (passing(&upload_err)) {
-            *err = upload_err;
-            return st;
-        }
-        p->upload_error = upload_err;
-    }
-    *out = RV_PUT_WRITTEN; /* waits in the spool under this name */
-    return RV_OK;
-}
-
-rv_status rv_part_deliver(rv_parts *p, rv_part *part, rv_error *err)
-{
-    rv_job *job = p->job;
-    for (;;) {
-        rv_earlier earlier;
-        rv_put_outcome outcome = RV_PUT_FOREIGN;
-        RV_TRY(part_name(job, p->unit, part, err));
-        RV_TRY(remove_earlier(p, part, &earlier, err));
-        if (earlier == RV_NAME_NEW || earlier == RV_NAME_OURS)
-            RV_TRY(offer(p, part, earlier == RV_NAME_OURS, &outcome, err));
-        if (outcome == RV_PUT_WRITTEN || outcome == RV_PUT_SAME)
-            break;
-        RV_LOG_WARN(job->env,
-                    "export '%s': %s is taken by somebody else; the run goes on under "
-                    "another name",
-                    job->x->name, part->name);
-        /* what is somebody else's is forgotten; what is ours and may not go is superseded */
-        if (earlier == RV_NAME_KEPT)
-            RV_TRY(rv_state_part_status(job->state, &job->lease, job->run_id, part->name,
-                                        "superseded", true, err));
-        else
-            RV_TRY(rv_state_part_forget(job->state, &job->lease, job->run_id, part->name, err));
-        RV_TRY(next_stem(job, err));
-    }
-    if (p->upload_error.code != RV_OK)
-        return RV_OK;
     pthread_mutex_lock(&job->lock);
     job->files++;
     job->bytes += (int64_t)part->digests.size_bytes;
@@ -198,5 +210,22 @@ rv_status rv_part_deliver(rv_parts *p, rv_part *part, rv_error *err)
     rv_journal_add(job->journal, "file_written", "siii", "file_name", part->name, "rows",
                    (int64_t)part->rows, "bytes", (int64_t)part->digests.size_bytes, "part_index",
                    part->index < 0 ? (int64_t)0 : part->index);
-    return RV_OK;
+}
+
+rv_status rv_offer_carry(rv_job *job, const char *unit, rv_earlier *earlier, rv_offer *o,
+                         rv_error *err)
+{
+    for (;;) {
+        const rv_part_row *row;
+        rv_put_outcome outcome = RV_PUT_FOREIGN;
+        const rv_part_row intent = row_of(job, unit, o);
+        RV_TRY(rv_part_upload(job, &intent, o->recorded, &outcome, err));
+        if (outcome == RV_PUT_WRITTEN || outcome == RV_PUT_SAME) {
+            arrived(job, &o->part);
+            return RV_OK;
+        }
+        RV_TRY(find_earlier(job, unit, earlier, o->part.name, &row, err));
+        RV_TRY(give_name_up(job, o, row, false, err));
+        RV_TRY(rv_offer_record(job, unit, earlier, o, err));
+    }
 }

@@ -48,9 +48,10 @@ typedef struct rv_run_hooks {
 
 /* What tests put in the place of the outside world. */
 typedef struct rv_run_stand_ins {
-    const rv_source_driver *source; /* instead of the engine's driver */
-    int64_t tick_us;                /* of the monitor, instead of half a second */
-    const char *child;              /* program that children run, instead of this very one */
+    const rv_source_driver *source;    /* instead of the engine's driver */
+    const struct rv_dest_driver *dest; /* likewise of the destination */
+    int64_t tick_us;                   /* of the monitor, instead of half a second */
+    const char *child;                 /* program that children run, instead of this very one */
 } rv_run_stand_ins;
 
 typedef enum rv_parallel { RV_SEQUENTIAL, RV_THREADS, RV_PROCESSES } rv_parallel;

@@ -226,6 +226,23 @@ done:
     return st;
 }
 
+/* Units read ahead of one that was not committed, by an earlier process: the range may have ended
+ * sooner this time. */
+static rv_status drop_read_ahead(rv_job *job, rv_error *err)
+{
+    rv_arena scratch = RV_ARENA_INIT;
+    rv_part_rows parts = {0};
+    const rv_unit_result nothing = {0};
+    rv_status st = rv_state_parts(job->state, job->run_id, NULL, &scratch, &parts, err);
+    for (size_t i = 0; st == RV_OK && i < parts.n; i++) {
+        const char *status = parts.rows[i].status;
+        if (strcmp(status, "pending") == 0 || strcmp(status, "uploaded") == 0)
+            st = rv_unit_drop_surplus(job, parts.rows[i].unit, &nothing, err);
+    }
+    rv_arena_free(&scratch);
+    return st;
+}
+
 static rv_status count_files(rv_job *job, size_t *out, rv_error *err)
 {
     rv_arena scratch = RV_ARENA_INIT;
@@ -266,6 +283,8 @@ static rv_status execute_many(rv_job *job, rv_executed *out, rv_error *err)
     announce(job, work.kind == RV_WORK_TASKS ? (int64_t)work.tasks.n : 0);
     RV_TRY(rv_pool_run(job, &work, err));
     RV_TRY(refuse_unfinished(job, err));
+    if (job->resumed && job->keyset)
+        RV_TRY(drop_read_ahead(job, err));
     RV_TRY(count_files(job, &files, err));
     if (files == 0 && job->x->skip_empty) {
         out->skipped = true;

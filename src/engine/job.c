@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "engine/names.h"
 #include "engine/owner.h"
 #include "engine/plan.h"
 #include "engine/reading.h"
+#include "engine/upload.h"
 
 #define RV_TARGET "engine"
 #define MIB (1024u * 1024u)
@@ -40,6 +42,20 @@ void rv_job_plan_warn(rv_job *job, const char *rule, const char *fmt, ...)
     va_end(ap);
 }
 
+rv_status rv_job_drop_spool(rv_job *job, const char *path, rv_error *err)
+{
+    bool found;
+    rv_error why = {0};
+    rv_status st = rv_file_remove(path, &found, &why);
+    if (st == RV_E_DEST_PERMISSION) {
+        rv_job_warn(job, "spool", "a hidden file stays behind: %s", why.text);
+        return RV_OK;
+    }
+    if (st != RV_OK)
+        *err = why;
+    return st;
+}
+
 const char *rv_job_now(rv_job *job, char out[40])
 {
     rv_rfc3339_ms(rv_env_now_us(job->env), out);
@@ -66,7 +82,8 @@ static rv_status open_dest(rv_job *job, rv_error *err)
                               .run_id = job->run_id};
     const char *pattern = d->kind == RV_DEST_LOCAL ? (d->path ? d->path : d->prefix) : d->prefix;
     RV_TRY(rv_cfg_expand(pattern ? pattern : "", &values, &job->arena, &job->prefix, err));
-    job->dd = rv_dest_for(d->kind);
+    const rv_run_stand_ins *stand_ins = job->opts->stand_ins;
+    job->dd = stand_ins && stand_ins->dest ? stand_ins->dest : rv_dest_for(d->kind);
     if (!job->dd)
         return rv_fail(err, RV_E_CONFIG_UNSUPPORTED,
                        "export '%s': destination type %s is not part of this build", job->x->name,
@@ -469,6 +486,7 @@ rv_status rv_job_resolve(rv_job *job, rv_error *err)
 
 void rv_job_close(rv_job *job)
 {
+    rv_uploads_close(job);
     rv_heartbeat_stop(job);
     rv_reading_end(job);
     if (job->source)

@@ -18,6 +18,7 @@ typedef struct rv_heartbeat rv_heartbeat;
 struct rv_quality;
 typedef struct rv_watch rv_watch;
 typedef struct rv_governor rv_governor;
+typedef struct rv_uploader rv_uploader;
 
 /* What --reconcile counted. */
 typedef struct rv_tally {
@@ -83,6 +84,7 @@ typedef struct rv_job {
     rv_tally counted;      /* within the instant, before anything was uploaded */
     rv_watch *watch;       /* NULL: nobody needs watching */
     rv_governor *governor; /* NULL: parallelism is fixed */
+    rv_uploader *uploader; /* NULL until the first part is offered */
     rv_counter *harm;      /* of the source, before the run */
     size_t n_harm;
     bool temp_bytes_known;
@@ -141,6 +143,9 @@ bool rv_heartbeat_fresh(const rv_job *job);
  * how it will be read. Any thread. */
 void rv_job_warn(rv_job *job, const char *context, const char *fmt, ...) RV_PRINTF(3, 4);
 void rv_job_plan_warn(rv_job *job, const char *rule, const char *fmt, ...) RV_PRINTF(3, 4);
+
+/* Removes a spool file; one that this user may not remove stays, with a WARN. */
+rv_status rv_job_drop_spool(rv_job *job, const char *path, rv_error *err) RV_MUST_USE;
 
 /* Text of now for state columns. */
 const char *rv_job_now(rv_job *job, char out[40]);

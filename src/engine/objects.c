@@ -43,6 +43,19 @@ rv_status rv_object_read_all(const rv_dest_driver *dd, rv_dest *dest, const char
     return rv_fail(err, RV_E_CORRUPT, "%s ended early", key);
 }
 
+rv_status rv_object_look(const rv_dest_driver *dd, rv_dest *dest, const char *key, rv_object *out,
+                         bool *out_found, bool *out_known, rv_error *err)
+{
+    rv_error local = {.code = RV_OK};
+    rv_status st = dd->stat(dest, key, out, out_found, &local);
+    *out_known = st != RV_E_DEST_PERMISSION;
+    if (*out_known && st != RV_OK)
+        *err = local;
+    else if (!*out_known)
+        *out_found = false;
+    return *out_known ? st : RV_OK;
+}
+
 static rv_status read_exact(void *self, uint64_t offset, uint8_t *out, size_t len, rv_error *err)
 {
     rv_object_reader *r = self;

@@ -8,6 +8,10 @@
 /* A whole object of at most `max` bytes (more: RV_E_CORRUPT). */
 rv_status rv_object_read_all(const rv_dest_driver *dd, rv_dest *dest, const char *key, size_t max,
                              rv_buf *out, bool *out_found, rv_error *err) RV_MUST_USE;
+/* As the driver's stat; *out_known false: it may not be looked at (spec "destinations" section 9).
+ */
+rv_status rv_object_look(const rv_dest_driver *dd, rv_dest *dest, const char *key, rv_object *out,
+                         bool *out_found, bool *out_known, rv_error *err) RV_MUST_USE;
 /* An object as random-access input; both borrowed while it is used. */
 typedef struct rv_object_reader {
     const rv_dest_driver *dd;

@@ -6,9 +6,11 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "engine/upload.h"
 
 #define RV_TARGET "engine"
 #define PART_ALIGN_ROWS 1024u
+#define SPOOL_TRIES_MAX 16u
 
 rv_status rv_parts_init(rv_parts *p, rv_job *job, const char *unit, rv_error *err)
 {
@@ -48,11 +50,11 @@ void rv_parts_free(rv_parts *p)
     if (!p->job)
         return;
     abandon_open_part(p);
+    rv_offers_free(p->offers);
     for (size_t i = 0; i < p->n_waiting; i++)
         drop_spool(&p->waiting[i].spool_path);
     rv_free(p->waiting);
     rv_quality_end(&p->quality);
-    rv_arena_free(&p->earlier_arena);
     rv_sums_free(&p->sums);
     rv_sums_free(&p->part_sums);
     p->job = NULL;
@@ -76,15 +78,19 @@ static rv_status stdout_write(void *self, rv_bytes data, rv_error *err)
     return p->stdout_sink.write(p->stdout_sink.self, data, err);
 }
 
-static rv_status open_spool(rv_parts *p, rv_error *err)
+/* *out_ours false: an earlier process of this very run wrote there as another user. */
+static rv_status try_spool(rv_parts *p, unsigned nth, bool *out_ours, rv_error *err)
 {
     rv_job *job = p->job;
     rv_buf path = RV_BUF_INIT;
-    char key[RV_NAME_MAX];
+    char key[RV_NAME_MAX], again[16] = "";
     rv_status st = RV_OK;
+    rv_error why = {0};
+    if (nth)
+        (void)snprintf(again, sizeof again, ".%u", nth);
     pthread_mutex_lock(&job->lock);
-    (void)snprintf(key, sizeof key, "%s_%s.%lld%s", job->stem, p->unit, (long long)p->next_index,
-                   job->extension);
+    (void)snprintf(key, sizeof key, "%s_%s.%lld%s%s", job->stem, p->unit, (long long)p->next_index,
+                   again, job->extension);
     pthread_mutex_unlock(&job->lock);
     RV_GO(job->dd->spool_path(job->dest, job->spool_name, key, &path, err));
     p->path = rv_strdup(rv_buf_cstr(&path));
@@ -93,11 +99,29 @@ static rv_status open_spool(rv_parts *p, rv_error *err)
         goto done;
     }
     bool found;
-    RV_GO(rv_file_remove(p->path, &found, err)); /* an earlier attempt of this very run */
-    RV_GO(rv_file_create(p->path, 0600, &p->fd, err));
+    st = rv_file_remove(p->path, &found, &why); /* an earlier attempt of this very run */
+    *out_ours = st != RV_E_DEST_PERMISSION;
+    if (st == RV_OK)
+        st = rv_file_create(p->path, 0600, &p->fd, &why);
+    if (st != RV_OK && *out_ours)
+        *err = why;
 done:
     rv_buf_free(&path);
     return st;
+}
+
+static rv_status open_spool(rv_parts *p, rv_error *err)
+{
+    for (unsigned i = 0;; i++) {
+        bool ours = true;
+        rv_status st = try_spool(p, i, &ours, err);
+        if (st == RV_OK || ours)
+            return st;
+        rv_free(p->path);
+        p->path = NULL;
+        if (i == SPOOL_TRIES_MAX)
+            return rv_fail(err, st, "the spool file of unit %s cannot be made", p->unit);
+    }
 }
 
 static rv_status open_part(rv_parts *p, rv_error *err)
@@ -116,40 +140,22 @@ static rv_status open_part(rv_parts *p, rv_error *err)
     return job->fmt->begin(job->env, &job->schema, &job->fopts, sink, &p->writer, err);
 }
 
-static rv_status note_name(rv_parts *p, const char *name, rv_error *err)
+rv_status rv_parts_withhold(rv_parts *p, const rv_error *why, rv_error *err)
 {
-    if (p->delivered == p->names_cap) {
-        size_t cap = p->names_cap ? p->names_cap * 4 : 4;
-        const char **grown;
-        pthread_mutex_lock(&p->job->lock);
-        rv_status st = rv_arena_array(&p->job->arena, cap, sizeof *grown, &grown, err);
-        pthread_mutex_unlock(&p->job->lock);
-        if (st != RV_OK)
-            return st;
-        for (size_t i = 0; i < p->delivered; i++)
-            grown[i] = p->names[i];
-        p->names = grown;
-        p->names_cap = cap;
-    }
-    p->names[p->delivered++] = name;
+    if (!p->offers)
+        RV_TRY(rv_offers_open(p->job, p->unit, &p->offers, err));
+    rv_offers_withhold(p->offers, why);
     return RV_OK;
 }
 
-static rv_status deliver_one(rv_parts *p, rv_part *part, rv_error *err)
-{
-    rv_status st = rv_part_deliver(p, part, err);
-    /* from here the file belongs to state: an intent may name it */
-    rv_free(part->spool_path);
-    part->spool_path = NULL;
-    return st == RV_OK ? note_name(p, part->name, err) : st;
-}
-
-rv_status rv_parts_deliver(rv_parts *p, rv_error *err)
+rv_status rv_parts_offer(rv_parts *p, rv_error *err)
 {
     if (p->n_waiting == 1 && p->next_index == 1)
         p->waiting[0].index = -1; /* the only one: no suffix */
+    if (p->n_waiting && !p->offers)
+        RV_TRY(rv_offers_open(p->job, p->unit, &p->offers, err));
     for (size_t i = 0; i < p->n_waiting; i++)
-        RV_TRY(deliver_one(p, &p->waiting[i], err));
+        RV_TRY(rv_offers_add(p->offers, &p->waiting[i], err));
     p->n_waiting = 0;
     return RV_OK;
 }
@@ -179,8 +185,10 @@ static rv_status close_part(rv_parts *p, rv_error *err)
     p->bytes += part.digests.size_bytes;
     rv_digest_free(&p->digest);
     p->digest = (rv_digest){0};
-    if (job->to_stdout)
-        return note_name(p, "", err);
+    if (job->to_stdout) {
+        p->streamed = true;
+        return RV_OK;
+    }
     RV_TRY(rv_file_sync(p->fd, p->path, err)); /* D1: finished before any byte is offered */
     rv_file_close(p->fd);
     p->fd = -1;
@@ -190,7 +198,7 @@ static rv_status close_part(rv_parts *p, rv_error *err)
     p->path = NULL;
     p->waiting[p->n_waiting++] = part;
     /* whether it stays the only one is known with the second */
-    return p->defer || p->gated || part.index == 0 ? RV_OK : rv_parts_deliver(p, err);
+    return p->defer || p->gated || part.index == 0 ? RV_OK : rv_parts_offer(p, err);
 }
 
 rv_status rv_parts_write(rv_parts *p, const rv_batch *batch, rv_error *err)

@@ -4,6 +4,7 @@
 #include "engine/execute_internal.h"
 #include "engine/governor.h"
 #include "engine/reading.h"
+#include "engine/upload.h"
 
 #define RV_TARGET "engine"
 
@@ -18,22 +19,27 @@ typedef struct rv_pool {
     const char *last_position; /* of the last range */
 } rv_pool;
 
-/* A unit read within the run's snapshot: delivered and committed when all reading is over. */
+/* A unit that was read. Its parts are on their way while its worker reads on, or, within the run's
+ * snapshot, wait in the spool until all reading is over. Units of a worker commit in their order.
+ */
 typedef struct rv_read_unit {
     rv_unit unit;
     rv_unit_work work;
     rv_unit_done done;
     rv_task_row task;
     const char *high;
+    rv_arena scratch; /* its bounds */
 } rv_read_unit;
 
 typedef struct rv_thread {
     rv_pool *pool;
     rv_worker worker;
     rv_arena scratch;
-    rv_task_row task; /* being worked on */
+    rv_task_row task; /* being read */
     rv_read_unit *read;
-    size_t n_read, read_cap;
+    size_t first, n_read, read_cap; /* first: the oldest that is not committed */
+    bool held;                      /* they wait for the end of the snapshot */
+    rv_error behind; /* of a key range: the unit that is not committed; later ones only sealed */
     pthread_t id;
     size_t index;
     bool started;
@@ -94,23 +100,39 @@ static rv_status may_retry_task(void *ctx, const rv_error *cause, bool *out_allo
     return RV_OK;
 }
 
-static rv_status deliver_and_commit(rv_job *job, rv_read_unit *u, rv_error *err)
+/* A position never moves past a unit that is not committed: what follows it in its range is sealed,
+ * and the next run goes on there. */
+static rv_status seal_behind(rv_thread *t, rv_read_unit *u, const rv_unit_result *result,
+                             rv_error *err)
 {
+    RV_TRY(rv_unit_seal_and_check(t->pool->job, &u->unit, u->high, result, NULL, err));
+    *err = t->behind;
+    return err->code;
+}
+
+static rv_status deliver_and_commit(rv_thread *t, rv_read_unit *u, rv_error *err)
+{
+    rv_job *job = t->pool->job;
     rv_unit_result result = {0};
-    rv_status st = rv_unit_deliver(&u->work, &result, err);
-    if (st == RV_OK)
-        st = rv_unit_commit(job, &u->unit, u->high, &result, &u->done, err);
-    rv_unit_result_free(&result);
-    if (st == RV_OK) {
-        pthread_mutex_lock(&job->lock);
-        job->units_committed++;
-        pthread_mutex_unlock(&job->lock);
+    rv_status st;
+    RV_GO(rv_unit_deliver(&u->work, &result, err));
+    if (t->behind.code != RV_OK) {
+        st = seal_behind(t, u, &result, err);
+        goto done;
     }
+    RV_GO(rv_unit_commit(job, &u->unit, u->high, &result, &u->done, err));
+    pthread_mutex_lock(&job->lock);
+    job->units_committed++;
+    pthread_mutex_unlock(&job->lock);
+done:
+    rv_unit_result_free(&result);
     return st;
 }
 
-static rv_status keep_for_later(rv_thread *t, rv_read_unit *u, rv_error *err)
+static rv_status remember(rv_thread *t, rv_read_unit *u, rv_error *err)
 {
+    if (t->first == t->n_read)
+        t->first = t->n_read = 0;
     if (t->n_read == t->read_cap) {
         size_t cap = t->read_cap ? t->read_cap * 2 : 16;
         rv_read_unit *grown = rv_realloc_array(t->read, cap, sizeof *grown);
@@ -120,18 +142,56 @@ static rv_status keep_for_later(rv_thread *t, rv_read_unit *u, rv_error *err)
         t->read_cap = cap;
     }
     u->task = t->task;
+    u->scratch = t->scratch;
+    t->scratch = RV_ARENA_INIT;
     t->read[t->n_read++] = *u;
     u->work = (rv_unit_work){0};
     return RV_OK;
+}
+
+static void task_failed(rv_thread *t, const rv_task_row *task, const rv_error *err);
+
+/* The oldest of what was read, committed or not. */
+static rv_status end_oldest(rv_thread *t, rv_error *err)
+{
+    rv_read_unit *u = &t->read[t->first++];
+    rv_status st = deliver_and_commit(t, u, err);
+    if (st != RV_OK && t->pool->work->kind == RV_WORK_TASKS)
+        task_failed(t, &u->task, err);
+    else if (st != RV_OK && t->behind.code == RV_OK)
+        t->behind = *err;
+    rv_unit_work_free(&u->work);
+    rv_arena_free(&u->scratch);
+    return st;
+}
+
+/* Those whose parts have arrived, and whatever is above `most`. */
+static rv_status end_arrived(rv_thread *t, size_t most, rv_error *err)
+{
+    while (t->first < t->n_read &&
+           (t->n_read - t->first > most || rv_unit_arrived(&t->read[t->first].work)))
+        RV_TRY(end_oldest(t, err));
+    return RV_OK;
+}
+
+static void end_all(rv_thread *t)
+{
+    rv_error err = {0};
+    while (t->first < t->n_read)
+        if (end_oldest(t, &err) != RV_OK)
+            pool_failed(t->pool, &err);
 }
 
 /* Within a snapshot a unit waits: an upload must not keep the instant open, and a run that has to
  * begin anew must not have committed a part of the old one. */
 static rv_status finish_unit(rv_thread *t, rv_read_unit *u, rv_error *err)
 {
-    rv_status st = t->worker.reader.in_snapshot && !t->worker.reader.own_snapshot
-                       ? keep_for_later(t, u, err)
-                       : deliver_and_commit(t->pool->job, u, err);
+    rv_status st = RV_OK;
+    t->held = t->worker.reader.in_snapshot && !t->worker.reader.own_snapshot;
+    if (!t->held)
+        st = rv_unit_offer(&u->work, err);
+    if (st == RV_OK)
+        st = remember(t, u, err);
     rv_unit_work_free(&u->work);
     return st;
 }
@@ -157,30 +217,27 @@ static rv_status do_task(rv_thread *t, rv_error *err)
     return finish_unit(t, &u, err);
 }
 
-static void task_failed(rv_thread *t, const rv_error *err)
+static void task_failed(rv_thread *t, const rv_task_row *task, const rv_error *err)
 {
     rv_job *job = t->pool->job;
     rv_error ignored = {0};
     bool interrupted = err->code == RV_E_INTERRUPTED;
-    rv_journal_add(job->journal, "chunk_failed", "isi", "chunk_index", t->task.chunk_index, "error",
-                   err->text, "attempt", t->task.attempts);
+    rv_journal_add(job->journal, "chunk_failed", "isi", "chunk_index", task->chunk_index, "error",
+                   err->text, "attempt", task->attempts);
     if (!job->checkpoint)
         return;
     pool_failed(t->pool, err);
     pthread_mutex_lock(&t->pool->claims);
-    rv_status st = rv_state_task_release(job->state, &job->lease, t->task.chunk_index, !interrupted,
+    rv_status st = rv_state_task_release(job->state, &job->lease, task->chunk_index, !interrupted,
                                          err->text, &ignored);
     pthread_mutex_unlock(&t->pool->claims);
     if (st != RV_OK)
-        RV_LOG_WARN(job->env, "chunk %lld could not be released: %s",
-                    (long long)t->task.chunk_index, ignored.text);
+        RV_LOG_WARN(job->env, "chunk %lld could not be released: %s", (long long)task->chunk_index,
+                    ignored.text);
 }
 
-/* What waits for its commit still names its bounds there. */
 static void forget_scratch(rv_thread *t)
 {
-    if (t->n_read)
-        return;
     rv_arena_free(&t->scratch);
     t->scratch = RV_ARENA_INIT;
 }
@@ -198,10 +255,12 @@ static rv_status work_tasks(rv_thread *t, rv_error *err)
             return RV_OK;
         rv_status st = do_task(t, err);
         if (st != RV_OK) {
-            task_failed(t, err);
+            task_failed(t, &t->task, err);
             return st;
         }
         forget_scratch(t);
+        if (!t->held)
+            RV_TRY(end_arrived(t, rv_uploads_units(t->pool->job), err));
         rv_governor_yield(t->pool->job, stopped, t->pool);
     }
     return rv_cancel_check(t->pool->job->env->cancel, err);
@@ -264,6 +323,8 @@ static rv_status work_ranges(rv_thread *t, rv_error *err)
                 return rv_cancel_check(t->pool->job->env->cancel, err);
             RV_TRY(do_keyset_unit(t, range, err));
             forget_scratch(t);
+            if (!t->held)
+                RV_TRY(end_arrived(t, rv_uploads_units(t->pool->job), err));
         }
     }
     return rv_cancel_check(t->pool->job->env->cancel, err);
@@ -312,23 +373,54 @@ static void *thread_main(void *arg)
         rv_reader_release(&t->worker.reader);
     rv_worker_close(&t->worker);
     rv_governor_leave(job);
+    if (!t->held)
+        end_all(t);
     return NULL;
 }
 
-/* All reading is over and every instant ended: what waited is uploaded and committed. */
-static void commit_rest(rv_thread *t)
+/* Once an upload failed or a signal came, the others are only recorded and sealed: all was read,
+ * and the next run sends it. */
+static void offer_held(rv_thread *t, rv_read_unit *u)
 {
-    rv_error err = {0};
-    for (size_t i = 0; i < t->n_read; i++) {
-        rv_read_unit *u = &t->read[i];
-        t->task = u->task;
-        if (!stopped(t->pool) && deliver_and_commit(t->pool->job, u, &err) != RV_OK) {
-            if (t->pool->work->kind == RV_WORK_TASKS)
-                task_failed(t, &err);
+    rv_pool *p = t->pool;
+    rv_error err = {0}, why = {0};
+    pthread_mutex_lock(&p->job->lock);
+    if (p->stop)
+        why = p->error;
+    pthread_mutex_unlock(&p->job->lock);
+    if (why.code == RV_OK)
+        (void)!rv_cancel_check(p->job->env->cancel, &why);
+    rv_status st = RV_OK;
+    if (why.code != RV_OK)
+        st = rv_parts_withhold(&u->work.parts, &why, &err);
+    if (st == RV_OK)
+        st = rv_unit_offer(&u->work, &err);
+    if (st != RV_OK)
+        pool_failed(p, &err); /* its end fails likewise */
+}
+
+/* All reading is over and every instant ended: what waited is uploaded and committed. */
+static void commit_held(rv_thread *t)
+{
+    size_t offered = t->first;
+    while (t->first < t->n_read) {
+        rv_error err = {0};
+        size_t most = t->first + rv_uploads_units(t->pool->job);
+        while (offered < t->n_read && offered <= most)
+            offer_held(t, &t->read[offered++]);
+        if (end_oldest(t, &err) != RV_OK)
             pool_failed(t->pool, &err);
-        }
-        rv_unit_work_free(&u->work);
     }
+}
+
+static void free_thread(rv_thread *t)
+{
+    for (size_t i = t->first; i < t->n_read; i++) {
+        rv_unit_work_free(&t->read[i].work);
+        rv_arena_free(&t->read[i].scratch);
+    }
+    rv_free(t->read);
+    rv_arena_free(&t->scratch);
 }
 
 /* --reconcile: a count belongs to the instant of the reading, and an upload must not keep it open.
@@ -336,7 +428,7 @@ static void commit_rest(rv_thread *t)
 static rv_status count_read(rv_job *job, const rv_thread *threads, size_t n, rv_error *err)
 {
     for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < threads[i].n_read; k++) {
+        for (size_t k = threads[i].first; k < threads[i].n_read; k++) {
             const rv_read_unit *u = &threads[i].read[k];
             RV_TRY(rv_tally_unit(job, &u->unit, &u->task, u->high, u->work.parts.sums.rows, err));
             job->counted.done = true;
@@ -364,10 +456,11 @@ static void run_threads(rv_thread *threads, size_t n)
         if (threads[i].started)
             (void)pthread_join(threads[i].id, NULL);
     end_instant(threads[0].pool, threads, n);
+    bool whole = !stopped(threads[0].pool);
     for (size_t i = 0; i < n; i++) {
-        commit_rest(&threads[i]);
-        rv_free(threads[i].read);
-        rv_arena_free(&threads[i].scratch);
+        if (whole)
+            commit_held(&threads[i]);
+        free_thread(&threads[i]);
     }
 }
 

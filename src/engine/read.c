@@ -7,6 +7,7 @@
 #include "base/process.h"
 #include "engine/governor.h"
 #include "engine/reading.h"
+#include "engine/upload.h"
 #include "engine/watch.h"
 
 #define RV_TARGET "engine"
@@ -524,6 +525,8 @@ static rv_status make_way(rv_reader *r, const rv_segment *seg, unsigned *io_atte
 static rv_status pause_between(rv_reader *r, uint64_t rows, rv_error *err)
 {
     RV_TRY(guard_rss(r, err));
+    if (!r->in_snapshot)
+        RV_TRY(rv_uploads_room(r->job, err));
     if (r->yield && !r->in_snapshot)
         r->yield(r->yield_ctx);
     rows -= r->pieces.rows < rows ? r->pieces.rows : rows;

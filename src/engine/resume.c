@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "engine/execute_internal.h"
+#include "engine/objects.h"
 #include "engine/quality.h"
 #include "engine/settle.h"
 
@@ -48,12 +49,13 @@ static rv_status parts_present(rv_job *job, const rv_unit_row *u, bool *out, rv_
     for (size_t i = 0; st == RV_OK && i < parts.n; i++) {
         const rv_part_row *p = &parts.rows[i];
         rv_object obj;
-        bool found = false;
+        bool found = false, known = true;
         if (strcmp(p->status, "committed") != 0)
             continue;
-        st = job->dd->stat(job->dest, p->file_name, &obj, &found, err);
-        if (st == RV_OK && (!found || obj.size_bytes != (uint64_t)p->bytes ||
-                            (obj.md5[0] && strcmp(obj.md5, p->md5) != 0))) {
+        st = rv_object_look(job->dd, job->dest, p->file_name, &obj, &found, &known, err);
+        if (st == RV_OK && known &&
+            (!found || obj.size_bytes != (uint64_t)p->bytes ||
+             (obj.md5[0] && strcmp(obj.md5, p->md5) != 0))) {
             RV_LOG_WARN(job->env, "export '%s': %s is %s; unit %s is done again", job->x->name,
                         p->file_name, found ? "not what was written" : "gone", u->unit);
             *out = false;
@@ -131,6 +133,16 @@ static rv_status sealed_range_done(rv_job *job, rv_work *work, const rv_unit_row
     return RV_OK;
 }
 
+/* Behind a keyset unit that is not committed: its rows may be other ones by the time its turn
+ * comes.
+ */
+static bool is_ahead(const rv_work *work, const char *unit)
+{
+    const rv_range_row *range =
+        strncmp(unit, "keyset", strlen("keyset")) == 0 ? range_of(work, unit) : NULL;
+    return range && unit_number(unit) > range->next_unit;
+}
+
 /* What stands under the unit's names is damaged or somebody else's: reading again mends it. */
 static bool not_ours_any_more(rv_status st)
 {
@@ -142,6 +154,8 @@ static rv_status finish_sealed(rv_job *job, rv_work *work, const rv_unit_row *u,
 {
     bool intact = false;
     *out_done = false;
+    if (is_ahead(work, u->unit))
+        return RV_OK;
     RV_TRY(rv_settle_unit_intact(job, u->unit, &intact, err));
     if (!intact)
         return RV_OK;
@@ -172,6 +186,8 @@ static rv_status finish_sealed(rv_job *job, rv_work *work, const rv_unit_row *u,
  * own stored bounds; the next one of its range is read anyway. */
 static rv_status redo_unit(rv_job *job, const rv_work *work, const rv_unit_row *u, rv_error *err)
 {
+    if (is_ahead(work, u->unit))
+        return rv_state_unit_unseal(job->state, &job->lease, u->unit, err);
     if (strncmp(u->unit, "keyset", strlen("keyset")) == 0) {
         const rv_range_row *range = range_of(work, u->unit);
         if (range && unit_number(u->unit) >= range->next_unit)
@@ -248,10 +264,9 @@ rv_status rv_resume_plan(rv_job *job, rv_work *work, rv_error *err)
                       .unit_rows = job->x->chunk_size};
     RV_TRY(rv_state_tasks_resume(job->state, &job->lease, err));
     RV_TRY(rv_state_ranges(job->state, job->run_id, &job->arena, &work->ranges, err));
-    RV_TRY(plan_tasks(job, work, err));
     rv_status st = rv_state_units(job->state, job->run_id, &scratch, &units, err);
     for (size_t i = 0; st == RV_OK && i < units.n; i++)
         st = recheck_unit(job, work, &units.rows[i], err);
     rv_arena_free(&scratch);
-    return st;
+    return st == RV_OK ? plan_tasks(job, work, err) : st;
 }

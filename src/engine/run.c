@@ -11,6 +11,7 @@
 #include "destination/stdout/stdout.h"
 #include "engine/apply.h"
 #include "engine/drift.h"
+#include "engine/old_dest.h"
 #include "engine/owner.h"
 #include "engine/partition.h"
 #include "engine/report.h"
@@ -30,18 +31,6 @@ static const char *checks_of(const rv_job *job)
 
 static rv_status row_for(rv_job *job, rv_run_row *row, rv_error *err)
 {
-    const char *endpoint = "", *root = "";
-    rv_buf json = RV_BUF_INIT;
-    rv_json j;
-    if (job->dd->facts)
-        job->dd->facts(job->dest, &endpoint, &root);
-    rv_json_begin(&j, &json, false);
-    rv_json_object(&j);
-    rv_json_kstr(&j, "kind", job->dd->name);
-    rv_json_kstr(&j, "endpoint", endpoint);
-    rv_json_kstr(&j, "root", root);
-    rv_json_object_end(&j);
-    rv_status st = rv_json_end(&j, err);
     *row = (rv_run_row){.run_id = job->run_id,
                         .export_name = job->x->name,
                         .aggregate_id = job->aggregate_id,
@@ -54,10 +43,7 @@ static rv_status row_for(rv_job *job, rv_run_row *row, rv_error *err)
                         .started_at = job->started_at,
                         .checks = checks_of(job) ? checks_of(job) : ""};
     rv_process_self(&row->process);
-    if (st == RV_OK)
-        st = rv_arena_cstr(&job->arena, rv_buf_str(&json), &row->destination, err);
-    rv_buf_free(&json);
-    return st;
+    return rv_old_dest_facts(job, &row->destination, err);
 }
 
 /* Another stem, or another millisecond when even the run id is taken. */
@@ -377,6 +363,11 @@ static const char *copy_text(rv_arena *a, const char *text)
     return out;
 }
 
+static int64_t upload_retries(const rv_job *job)
+{
+    return job->dest && job->dd->retries ? (int64_t)job->dd->retries(job->dest) : 0;
+}
+
 static void fill_report(rv_job *job, const rv_course *c, rv_status st, int64_t began_us,
                         rv_arena *a, rv_export_report *r)
 {
@@ -386,7 +377,7 @@ static void fill_report(rv_job *job, const rv_course *c, rv_status st, int64_t b
     r->files = job->files;
     r->bytes = job->bytes;
     r->bytes_read = job->bytes_read;
-    r->retries = job->retries;
+    r->retries = job->retries + upload_retries(job);
     r->longest_statement_ms = job->longest_us / 1000;
     r->consistency = job->rel ? consistency[job->consistency] : NULL;
     bool many = job->rel && (job->mode == RV_CHUNKED || job->keyset);

@@ -9,6 +9,7 @@
 #include "engine/manifest.h"
 #include "engine/names.h"
 #include "engine/objects.h"
+#include "engine/old_dest.h"
 #include "engine/owner.h"
 #include "engine/publish.h"
 
@@ -49,45 +50,6 @@ static rv_status wait_for_dead(rv_job *job, rv_run_row *row, bool *io_found, rv_
         if (!rv_cancel_sleep_us(job->env->cancel, POLL_US))
             return rv_cancel_check(job->env->cancel, err);
     }
-}
-
-/* ---- the destination of an older run ---- */
-
-/* Where a run wrote: its own kind and prefix, whatever the configuration says by now. */
-typedef struct rv_old_dest {
-    const rv_dest_driver *dd;
-    rv_dest *dest;
-} rv_old_dest;
-
-static const rv_dest_driver *old_driver(const rv_run_row *row)
-{
-    char want[64];
-    for (const rv_dest_driver *const *d = rv_dest_drivers(); *d; d++) {
-        (void)snprintf(want, sizeof want, "\"kind\":\"%s\"", (*d)->name);
-        if (row->destination && strstr(row->destination, want))
-            return *d;
-    }
-    return NULL;
-}
-
-/* *out_known false: only the keys of that run's configuration could reach it. */
-static rv_status open_old_dest(rv_job *job, const rv_run_row *row, rv_old_dest *out,
-                               bool *out_known, rv_error *err)
-{
-    const rv_cfg_dest local = {.kind = RV_DEST_LOCAL};
-    *out = (rv_old_dest){.dd = old_driver(row)};
-    *out_known = out->dd && (out->dd == job->dd || out->dd->kind == RV_DEST_LOCAL);
-    if (!*out_known)
-        return RV_OK;
-    return out->dd->open(job->env, out->dd == job->dd ? &job->x->dest : &local,
-                         row->prefix ? row->prefix : "", &out->dest, err);
-}
-
-static void close_old_dest(rv_old_dest *o)
-{
-    if (o->dest)
-        o->dd->close(o->dest);
-    o->dest = NULL;
 }
 
 /* ---- unpublished ---- */
@@ -156,10 +118,9 @@ static rv_status drop_spools(rv_job *job, const rv_lease *lease, rv_error *err)
     rv_status st = rv_state_parts(job->state, lease->run_id, NULL, &scratch, &parts, err);
     for (size_t i = 0; st == RV_OK && i < parts.n; i++) {
         const rv_part_row *p = &parts.rows[i];
-        bool found;
         if (!p->spool_path)
             continue;
-        st = rv_file_remove(p->spool_path, &found, err);
+        st = rv_job_drop_spool(job, p->spool_path, err);
         if (st == RV_OK)
             st = rv_state_part_status(job->state, lease, lease->run_id, p->file_name, p->status,
                                       true, err);
@@ -178,7 +139,7 @@ static rv_status publish_dead(rv_job *job, const rv_run_row *row, rv_error *err)
     char name[RV_PUBLISH_NAME_SIZE];
     RV_TRY(adopt(job, row, &old.lease, err));
     RV_GO(rv_manifest_parse(rv_str_c(row->manifest_json), &job->arena, &m, err));
-    RV_GO(open_old_dest(job, row, &at, &known, err));
+    RV_GO(rv_old_dest_open(job, row, &at, &known, err));
     if (!known) {
         st = rv_fail(err, RV_E_DEST_IO, "its destination %s is no longer configured",
                      row->destination ? row->destination : "");
@@ -208,7 +169,7 @@ static rv_status publish_dead(rv_job *job, const rv_run_row *row, rv_error *err)
                 job->x->name, row->run_id);
     RV_KILL_POINT("settled-publish");
 done:
-    close_old_dest(&at);
+    rv_old_dest_close(&at);
     if (st != RV_OK)
         return rv_wrap(err, st, "export '%s': the unpublished run %s could not be published",
                        job->x->name, row->run_id);
@@ -261,9 +222,9 @@ static rv_status parts_intact(rv_job *job, const rv_old_dest *at, const char *ru
         const rv_part_row *p = &parts.rows[i];
         if (strcmp(p->status, "uploaded") == 0 || strcmp(p->status, "committed") == 0) {
             rv_object obj;
-            bool found = false;
-            st = at->dd->stat(at->dest, p->file_name, &obj, &found, err);
-            if (st == RV_OK && found && obj.size_bytes == (uint64_t)p->bytes)
+            bool found = false, known = true;
+            st = rv_object_look(at->dd, at->dest, p->file_name, &obj, &found, &known, err);
+            if (st == RV_OK && (!known || (found && obj.size_bytes == (uint64_t)p->bytes)))
                 continue;
             if (st == RV_OK)
                 st = spool_intact(p, out, err);
@@ -299,10 +260,10 @@ static rv_status only_unit_sealed(rv_job *job, const rv_run_row *row, bool *out,
         return RV_OK;
     rv_old_dest at;
     bool known = false;
-    rv_status st = open_old_dest(job, row, &at, &known, err);
+    rv_status st = rv_old_dest_open(job, row, &at, &known, err);
     if (st == RV_OK && known)
         st = parts_intact(job, &at, row->run_id, "0", out, err);
-    close_old_dest(&at);
+    rv_old_dest_close(&at);
     return st;
 }
 
@@ -334,6 +295,21 @@ static rv_status refuse_checkpoint(rv_job *job, const rv_checkpoint_row *c, cons
     return st;
 }
 
+/* Without the right to read nobody can tell. */
+static rv_status read_published(const rv_old_dest *at, rv_buf *out, bool *out_found, rv_error *err)
+{
+    rv_error why = {0};
+    rv_status st = rv_object_read_all(at->dd, at->dest, "manifest.json", RV_MANIFEST_MAX_BYTES, out,
+                                      out_found, &why);
+    if (st == RV_E_DEST_PERMISSION) {
+        *out_found = false;
+        return RV_OK;
+    }
+    if (st != RV_OK)
+        *err = why;
+    return st;
+}
+
 /* A later run of this export published here: resuming the older one would bury it. */
 static rv_status check_not_completed(rv_job *job, const rv_run_row *row, rv_error *err)
 {
@@ -344,10 +320,9 @@ static rv_status check_not_completed(rv_job *job, const rv_run_row *row, rv_erro
     rv_error ignored = {0};
     rv_old_dest at;
     bool known = false;
-    rv_status st = open_old_dest(job, row, &at, &known, err);
+    rv_status st = rv_old_dest_open(job, row, &at, &known, err);
     if (st == RV_OK && known)
-        st = rv_object_read_all(at.dd, at.dest, "manifest.json", RV_MANIFEST_MAX_BYTES, &json,
-                                &found, err);
+        st = read_published(&at, &json, &found, err);
     if (st == RV_OK && found &&
         rv_manifest_parse(rv_buf_str(&json), &job->arena, &m, &ignored) == RV_OK &&
         strcmp(m.export_name, job->x->name) == 0 && strcmp(m.run_id, row->run_id) != 0 &&
@@ -359,7 +334,7 @@ static rv_status check_not_completed(rv_job *job, const rv_run_row *row, rv_erro
         rv_hint(err, "drop the older run with `rivet state reset-chunks -e %s`, or give --force",
                 job->x->name);
     }
-    close_old_dest(&at);
+    rv_old_dest_close(&at);
     rv_buf_free(&json);
     return st;
 }
@@ -380,7 +355,7 @@ static rv_status decide(rv_job *job, const rv_run_row *row, bool row_open,
                         const rv_checkpoint_row *ckpt, rv_settle_for purpose, rv_settled *out,
                         rv_error *err)
 {
-    bool sealed = false;
+    bool sealed = false, here = false;
     if (!ckpt && strcmp(row->status, "running") != 0 && strcmp(row->status, "failed") != 0 &&
         strcmp(row->status, "interrupted") != 0)
         return RV_OK;
@@ -403,7 +378,9 @@ static rv_status decide(rv_job *job, const rv_run_row *row, bool row_open,
         if (ckpt)
             return refuse_checkpoint(job, ckpt, why, err);
     }
-    if (purpose == RV_SETTLE_REPAIR && (ckpt || sealed) && strcmp(row->status, "abandoned") != 0) {
+    if (purpose == RV_SETTLE_REPAIR && (ckpt || sealed) && strcmp(row->status, "abandoned") != 0)
+        RV_TRY(rv_old_dest_is_ours(job, row, &here, err));
+    if (here) {
         out->resume = true;
         out->checkpoint = ckpt != NULL;
         out->row = *row;
@@ -461,6 +438,21 @@ rv_status rv_settle(rv_job *job, rv_settle_for purpose, rv_settled *out, rv_erro
 
 /* ---- clearing ---- */
 
+/* In a sticky directory a file of another user stays: that is worth a word, not a run. */
+static rv_status sweep(rv_job *job, const rv_old_dest *at, const char *name,
+                       const char *const *keep, size_t n_keep, rv_error *err)
+{
+    rv_error why = {0};
+    rv_status st = at->dd->sweep(at->dest, name, keep, n_keep, &why);
+    if (st == RV_E_DEST_PERMISSION) {
+        rv_job_warn(job, "spool", "a hidden file stays behind: %s", why.text);
+        return RV_OK;
+    }
+    if (st != RV_OK)
+        *err = why;
+    return st;
+}
+
 rv_status rv_settle_sweep_own(rv_job *job, rv_error *err)
 {
     rv_part_rows parts = {0};
@@ -471,8 +463,9 @@ rv_status rv_settle_sweep_own(rv_job *job, rv_error *err)
     for (size_t i = 0; i < parts.n; i++)
         if (parts.rows[i].spool_path)
             keep[n++] = parts.rows[i].spool_path;
-    RV_TRY(job->dd->sweep(job->dest, job->spool_name, keep, n, err));
-    return job->dd->sweep(job->dest, job->owner_token, NULL, 0, err);
+    const rv_old_dest here = {job->dd, job->dest};
+    RV_TRY(sweep(job, &here, job->spool_name, keep, n, err));
+    return sweep(job, &here, job->owner_token, NULL, 0, err);
 }
 
 static rv_status clear_part(rv_job *job, const rv_old_dest *at, const rv_run_row *row,
@@ -485,8 +478,13 @@ static rv_status clear_part(rv_job *job, const rv_old_dest *at, const rv_run_row
     if (part->upload_id)
         RV_TRY(at->dd->abort_upload(at->dest, part->file_name, part->upload_id, err));
     if (part->spool_path) {
+        rv_error why = {0};
         bool found;
-        RV_TRY(rv_file_remove(part->spool_path, &found, err));
+        rv_status st = rv_file_remove(part->spool_path, &found, &why);
+        if (st != RV_OK && st != RV_E_DEST_PERMISSION) {
+            *err = why;
+            return st;
+        }
     }
     RV_TRY(at->dd->remove(at->dest, part->file_name, row->owner_token, part->fingerprint,
                           (uint64_t)part->bytes, &outcome, err));
@@ -543,7 +541,7 @@ static rv_status clear_run(rv_job *job, const rv_run_row *row, rv_error *err)
     rv_part_rows parts = {0};
     bool left = false, known = false;
     const char *spool;
-    RV_GO(open_old_dest(job, row, &at, &known, err));
+    RV_GO(rv_old_dest_open(job, row, &at, &known, err));
     if (!known || !at.dd->remove) {
         RV_LOG_WARN(job->env, "export '%s': run %s wrote to another destination; its parts stay",
                     job->x->name, row->run_id);
@@ -554,15 +552,15 @@ static rv_status clear_run(rv_job *job, const rv_run_row *row, rv_error *err)
         RV_GO(clear_part(job, &at, row, &parts.rows[i], &left, err));
     RV_GO(rv_name_spool(&job->arena, row->run_id, row->owner_token ? row->owner_token : "", &spool,
                         err));
-    RV_GO(at.dd->sweep(at.dest, spool, NULL, 0, err));
-    RV_GO(at.dd->sweep(at.dest, row->owner_token, NULL, 0, err)); /* manifests half written */
+    RV_GO(sweep(job, &at, spool, NULL, 0, err)); /* also what may not go above: said once */
+    RV_GO(sweep(job, &at, row->owner_token, NULL, 0, err)); /* manifests half written */
     if (left)
         RV_GO(list_left(job, &at, row, err));
     RV_GO(rv_state_run_cleared(job->state, &job->lease, row->run_id, err));
     rv_journal_add(job->journal, "run_settled", "ss", "run_id", row->run_id, "outcome", "cleared");
     RV_KILL_POINT("settled-clear");
 done:
-    close_old_dest(&at);
+    rv_old_dest_close(&at);
     return st;
 }
 

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/queue.h"
+#include "engine/upload.h"
 
 #define RV_TARGET "engine"
 #define BATCH_MAX_ROWS 16384u
@@ -270,20 +271,33 @@ rv_status rv_unit_read(rv_worker *w, const rv_unit *unit, rv_unit_work *out, rv_
     }
 }
 
+rv_status rv_unit_offer(rv_unit_work *work, rv_error *err)
+{
+    return rv_parts_offer(&work->parts, err);
+}
+
+bool rv_unit_arrived(const rv_unit_work *work)
+{
+    return !work->parts.offers || rv_offers_arrived(work->parts.offers);
+}
+
 rv_status rv_unit_deliver(rv_unit_work *work, rv_unit_result *out, rv_error *err)
 {
+    static const char *const stream_name[] = {""};
     rv_parts *p = &work->parts;
-    RV_TRY(rv_parts_deliver(p, err));
-    *out = (rv_unit_result){.rows = p->sums.rows,
-                            .parts = p->delivered,
-                            .bytes = p->bytes,
-                            .names = p->names,
-                            .sums = p->sums,
-                            .upload_error = p->upload_error,
-                            .limited = work->limited,
-                            .last = work->last,
-                            .n_last = work->n_last};
+    rv_unit_result r = {.rows = p->sums.rows,
+                        .names = stream_name,
+                        .parts = p->streamed,
+                        .bytes = p->bytes,
+                        .limited = work->limited,
+                        .last = work->last,
+                        .n_last = work->n_last};
+    RV_TRY(rv_parts_offer(p, err));
+    if (p->offers)
+        RV_TRY(rv_offers_wait(p->offers, &r.names, &r.parts, &r.upload_error, err));
+    r.sums = p->sums;
     p->sums = (rv_sums){0};
+    *out = r;
     return RV_OK;
 }
 

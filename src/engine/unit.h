@@ -41,7 +41,7 @@ rv_status rv_worker_open(rv_worker *w, rv_job *job, rv_source *shared, unsigned 
                          rv_error *err) RV_MUST_USE;
 void rv_worker_close(rv_worker *w);
 
-/* A unit that was read: its parts are finished, in the spool or already delivered. */
+/* A unit that was read: its parts are finished, in the spool or on their way. */
 typedef struct rv_unit_work {
     rv_parts parts;
     bool limited;
@@ -55,10 +55,14 @@ typedef struct rv_unit_work {
  * delivered, and where this unit is all the run reads, the snapshot ends with it. */
 rv_status rv_unit_read(rv_worker *w, const rv_unit *unit, rv_unit_work *out,
                        rv_error *err) RV_MUST_USE;
-/* Offers what waits in the spool. */
+/* What waits in the spool is recorded and sent on its way. */
+rv_status rv_unit_offer(rv_unit_work *work, rv_error *err) RV_MUST_USE;
+/* None of its parts is on its way any more. */
+bool rv_unit_arrived(const rv_unit_work *work);
+/* Offers the rest and waits until all have arrived, or failed for good. */
 rv_status rv_unit_deliver(rv_unit_work *work, rv_unit_result *out, rv_error *err) RV_MUST_USE;
 void rv_unit_work_free(rv_unit_work *work);
-/* Both. */
+/* Read and deliver. */
 rv_status rv_unit_extract(rv_worker *w, const rv_unit *unit, rv_unit_result *out,
                           rv_error *err) RV_MUST_USE;
 void rv_unit_result_free(rv_unit_result *r);

@@ -1,7 +1,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "engine/objects.h"
 #include "engine/unit.h"
 
@@ -22,10 +21,8 @@ static rv_status drop_part(rv_job *job, const rv_part_row *row, rv_error *err)
         return RV_OK;
     if (row->upload_id)
         RV_TRY(job->dd->abort_upload(job->dest, row->file_name, row->upload_id, err));
-    if (row->spool_path) {
-        bool found;
-        RV_TRY(rv_file_remove(row->spool_path, &found, err));
-    }
+    if (row->spool_path)
+        RV_TRY(rv_job_drop_spool(job, row->spool_path, err));
     RV_TRY(job->dd->remove(job->dest, row->file_name, job->owner_token, row->fingerprint,
                            (uint64_t)row->bytes, &outcome, err));
     if (outcome == RV_REMOVE_FOREIGN)
@@ -110,10 +107,9 @@ void rv_unit_drop_spool(rv_job *job, const char *unit)
     rv_error ignored = {0};
     rv_status st = rv_state_parts(job->state, job->run_id, unit, &scratch, &rows, &ignored);
     for (size_t i = 0; st == RV_OK && i < rows.n; i++) {
-        bool found;
         if (!rows.rows[i].spool_path)
             continue;
-        st = rv_file_remove(rows.rows[i].spool_path, &found, &ignored);
+        st = rv_job_drop_spool(job, rows.rows[i].spool_path, &ignored);
         if (st == RV_OK)
             st = rv_state_part_status(job->state, &job->lease, job->run_id, rows.rows[i].file_name,
                                       rows.rows[i].status, true, &ignored);
