@@ -1,7 +1,8 @@
 /* mysql/conn.h: one connection to a MySQL or MariaDB server over libmariadb: opened by a deadline,
  * cancellable, every answer classed. What the source reads through today and CDC will tomorrow.
  * libmariadb is called nowhere else but for reading fields and rows. Sends no SQL of its own but
- * what is documented here; never uses options files, LOCAL INFILE, multi statements or compression.
+ * what is documented here ("KILL QUERY n" on a connection of its own, "DO 0" after it); never uses
+ * options files, LOCAL INFILE, multi statements or plugins loaded at run time.
  * Threads: one at a time per connection; rv_my_interrupt from any. Every wait also ends when
  * env->cancel is raised.
  * Secrets: passwords go to env->secrets before use. Plaintext: the RSA key exchange of
@@ -34,11 +35,14 @@ typedef struct rv_my_opts {
     uint32_t port;
     const char *user, *password, *database; /* password NULL: none */
     rv_my_tls tls;
-    const char *ca_file, *cert_file, *key_file; /* ca NULL: the system's bundle when verifying */
-    const char *program_name;                   /* connection attribute, "rivet/orders" */
-    const char *what;                           /* "the source": opens error texts */
+    const char *ca_file; /* what a verifying mode trusts, never NULL then */
+    const char *cert_file, *key_file;
+    const char *tls_version;  /* "TLSv1.2,TLSv1.3"; NULL: what both can */
+    const char *program_name; /* connection attribute, "rivet/orders" */
+    const char *what;         /* "the source": opens error texts */
     int64_t connect_timeout_us;
     bool require_tls; /* RIVET_REQUIRE_TLS=1: remote plaintext is refused */
+    bool compress;    /* written: slower but over thin lines */
 } rv_my_opts;
 
 /* Connects with utf8mb4 and connection attributes. Failures: 1045 and the like RV_E_SOURCE_AUTH
@@ -56,6 +60,9 @@ bool rv_my_interrupted(const rv_my *c);
 bool rv_my_broken(const rv_my *c); /* no further statement is possible: close it */
 /* A proxy stands between: no KILL is ever sent; what would need one breaks the connection. */
 void rv_my_set_proxied(rv_my *c, bool proxied);
+/* The statement limit that the server was told, 0 none: one that stays silent for 5 s past it is
+ * given up (without a limit after two hours), class N. */
+void rv_my_set_limit(rv_my *c, int64_t statement_ms);
 bool rv_my_mariadb(const rv_my *c);
 int rv_my_version(const rv_my *c); /* 101119, 90704 */
 bool rv_my_loopback(const rv_my *c);

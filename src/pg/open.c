@@ -1,13 +1,11 @@
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/socket.h"
 #include "pg/pg_internal.h"
 
 #define APPLICATION_BYTES 63
@@ -187,20 +185,6 @@ static rv_status drive(rv_pg *c, const rv_pg_opts *opts, bool *out_late, rv_erro
     }
 }
 
-static bool is_loopback(int fd)
-{
-    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
-    socklen_t len = sizeof peer;
-    if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0)
-        return false;
-    if (peer.ss_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)&peer)->sin_addr.s_addr) >> 24 == 127;
-    if (peer.ss_family != AF_INET6)
-        return peer.ss_family == AF_UNIX;
-    const struct in6_addr *a = &((const struct sockaddr_in6 *)&peer)->sin6_addr;
-    return IN6_IS_ADDR_LOOPBACK(a) || (IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr[12] == 127);
-}
-
 static rv_status settle(rv_pg *c, rv_error *err)
 {
     RV_TRY(hide_password(c, err));
@@ -208,7 +192,7 @@ static rv_status settle(rv_pg *c, rv_error *err)
     const char *tls = PQsslInUse(c->conn) ? PQsslAttribute(c->conn, "protocol") : "off";
     snprintf(c->tls, sizeof c->tls, "%s", tls ? tls : "on");
     snprintf(c->host_port, sizeof c->host_port, "%s:%s", PQhost(c->conn), PQport(c->conn));
-    c->loopback = is_loopback(PQsocket(c->conn));
+    c->loopback = rv_socket_loopback(PQsocket(c->conn));
     if (PQsetnonblocking(c->conn, 1) != 0)
         return rv_fail_memory(err);
     return RV_OK;
