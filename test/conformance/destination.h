@@ -6,6 +6,9 @@
 
 #include "destination/destination.h"
 
+/* The kind of a driver that the registry does not list. */
+#define CONFORMANCE_UNLISTED ((rv_dest_kind)99)
+
 typedef struct conformance_fixture {
     const rv_dest_driver *driver;
     /* Opens a destination under an empty prefix of its own; every call a new one. */

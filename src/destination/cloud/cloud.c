@@ -110,7 +110,8 @@ rv_status rv_cloud_name(const rv_dest *d, const char *key, char out[RV_CLOUD_NAM
         return rv_fail(err, RV_E_DEST_IO, "'%s' is no name inside %s", key, rv_cloud_uri(d));
     int n = snprintf(out, RV_CLOUD_NAME_SIZE, "%s%s", (const char *)d->prefix.ptr, key);
     if (n < 0 || n >= RV_CLOUD_NAME_SIZE)
-        return rv_fail(err, RV_E_DEST_IO, "the name '%s' in %s is too long", key, rv_cloud_uri(d));
+        return rv_fail(err, RV_E_DEST_IO, "the name '%.80s...' in %.200s is too long", key,
+                       rv_cloud_uri(d));
     return RV_OK;
 }
 

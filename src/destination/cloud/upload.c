@@ -7,6 +7,7 @@
 #include "destination/cloud/cloud_internal.h"
 
 #define RV_TARGET "destination"
+#define ID_SIZE 2048
 
 /* An object in parts on its way. Several threads send parts; the first failure is kept and ends the
  * others behind what they are sending. */
@@ -179,6 +180,7 @@ static rv_status send_all(rv_parted *u, rv_error *err)
 static rv_status begin(rv_parted *u, rv_buf *id, rv_error *err)
 {
     rv_http *h;
+    RV_TRY(rv_buf_reserve(id, ID_SIZE, err)); /* once there is an id nothing may be lacking */
     RV_TRY(rv_lines_take(&u->d->lines, &h, err));
     rv_status st = u->d->ops->upload_begin(u->d->store, h, u->w, id, &u->outcome, err);
     rv_lines_give(&u->d->lines, h);
