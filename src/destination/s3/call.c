@@ -177,15 +177,21 @@ static bool passes(const rv_s3_call *c)
     return false;
 }
 
+/* Reads the answer; true: a correction is due, or has been made in vain. */
+static bool consider(rv_s3_call *c, const rv_http_response *r)
+{
+    rv_s3_read_answer(c, r);
+    rv_s3_correction need = c->status < 300 ? RV_S3_AS_IT_IS : correction_of(c, r);
+    c->correction = c->corrected[need] ? RV_S3_AS_IT_IS : need;
+    return need != RV_S3_AS_IT_IS;
+}
+
 /* Corrections are made outside the count of tries: `doctor` tries once, and still learns them. */
 static rv_http_verdict judge(void *store, rv_call *call, const rv_http_response *r)
 {
     rv_s3_call *c = call->ctx;
     (void)store;
-    rv_s3_read_answer(c, r);
-    rv_s3_correction need = c->status < 300 ? RV_S3_AS_IT_IS : correction_of(c, r);
-    c->correction = c->corrected[need] ? RV_S3_AS_IT_IS : need;
-    if (need != RV_S3_AS_IT_IS || r->status == 401)
+    if (consider(c, r) || r->status == 401)
         return RV_HTTP_ANSWER;
     return passes(c) ? RV_HTTP_AGAIN : RV_HTTP_AS_LISTED;
 }
@@ -273,6 +279,7 @@ rv_status rv_s3_send(rv_s3_call *c, rv_error *err)
         c->correction = RV_S3_AS_IT_IS;
         RV_TRY(hash_payload(c, err));
         RV_TRY(rv_call_send(&c->call, err));
+        (void)consider(c, &c->call.r); /* nobody judges the last try */
     } while (correct(c));
     return RV_OK;
 }
@@ -293,6 +300,7 @@ rv_status rv_s3_fetch(rv_s3_call *c, uint64_t offset, uint64_t len, rv_sink sink
         c->correction = RV_S3_AS_IT_IS;
         RV_TRY(hash_payload(c, err));
         RV_TRY(rv_call_fetch(&c->call, offset, len, sink, pin, err));
+        (void)consider(c, &c->call.r);
     } while (correct(c));
     return RV_OK;
 }
