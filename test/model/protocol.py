@@ -2,7 +2,8 @@
 order things become durable, and what each step leaves behind. Nothing here is Rivet's code; explore.py
 searches this world for broken promises and compares the order with what the program really passes.
 
-Two kinds of export: 'single' (incremental: one unit, a position) and 'checkpoint' (chunks, remembered)."""
+Three kinds of export: 'single' (incremental: one unit, a position), 'checkpoint' (chunks, remembered) and 'ahead'
+(units of a key range, each beginning where the one before ended, read while earlier ones are on their way)."""
 from typing import NamedTuple
 
 # step -> the point a test build passes when that step is durable
@@ -13,7 +14,7 @@ POINTS = {
     "seal": "state-seal", "unit": "state-unit-done", "final": "state-final", "own": "published-own",
     "manifest": "published-manifest", "marker": "published-marker", "close": "state-close",
 }
-UNITS = {"single": 1, "checkpoint": 2}
+UNITS = {"single": 1, "checkpoint": 2, "ahead": 2}
 STATE_WRITES = {"abandon", "forget", "cleared", "checkpoint", "unseal", "intent", "mark", "seal", "unit", "final", "close"}
 
 
@@ -76,7 +77,7 @@ def with_unit(world, r, u, **change):
 
 def resumable(world, r):
     run = world.runs[r]
-    if world.kind == "checkpoint":
+    if world.kind != "single":
         return bool(run.bounds)
     u = run.units[0]
     here = u.recorded == "uploaded" and get(world, ("part", r, 0)) is not None
@@ -85,8 +86,8 @@ def resumable(world, r):
 
 def read_and_deliver(kind, r, u, again):
     """again: a continued run, which may hold an earlier reading of the unit."""
-    first = [("unseal", r, u)] if kind == "checkpoint" and again else []
-    last = [("unit", r, u)] if kind == "checkpoint" else []
+    first = [("unseal", r, u)] if kind != "single" and again else []
+    last = [("unit", r, u)] if kind != "single" else []
     return first + [(s, r, u) for s in ("spool", "intent", "put", "mark", "seal")] + last
 
 
@@ -98,18 +99,21 @@ def upload_rest(world, r, u):
     return [("put", r, u), ("mark", r, u)] if world.runs[r].units[u].recorded == "pending" else []
 
 
-def resume(world, r):
+def resume(world, r, left_out=None):
     """What is left of a continued run, seen once its lease is held."""
     steps, units = [], world.runs[r].units
     if world.kind == "single":
         return upload_rest(world, r, 0) + finish(r)
     whole = [u for u, x in enumerate(units) if x.sealed is not None and not x.committed and
              (x.recorded == "uploaded" and get(world, ("part", r, u)) is not None or x.recorded == "pending" and x.spool)]
+    if world.kind == "ahead" and left_out != "order check" and 0 not in whole and not units[0].committed:
+        whole = []  # its end may be another one by now, and then nobody may take the next one for its neighbour
+        steps += [("unseal", r, u) for u, x in enumerate(units) if u and x.sealed is not None]
     for u in whole:
         steps += upload_rest(world, r, u) + [("unit", r, u)]
     for u, unit in enumerate(units):
         if u not in whole and not unit.committed:
-            steps += read_and_deliver("checkpoint", r, u, True)
+            steps += read_and_deliver(world.kind, r, u, True)
     return steps + finish(r)
 
 
@@ -125,7 +129,25 @@ def clear(world):
     return steps
 
 
-LATER = {"resume": lambda world, r: resume(world, r), "clear": lambda world, r: clear(world)}
+LATER = {"resume": resume, "clear": lambda world, r, left_out: clear(world)}
+
+# both units of a new run of a key range: what one upload thread, or two, may make of it; and the first one's upload
+# fails for good, so that both are sealed and the run ends
+AHEAD = ("spool0 intent0 spool1 intent1 put0 mark0 seal0 unit0 put1 mark1 seal1 unit1",
+         "spool0 intent0 spool1 put0 intent1 put1 mark1 mark0 seal0 unit0 seal1 unit1",
+         "spool0 intent0 put0 spool1 mark0 intent1 seal0 put1 unit0 mark1 seal1 unit1")
+FAILED = "spool0 intent0 spool1 intent1 put1 mark1 seal0 seal1"
+
+
+def starts(world):
+    """Every program that one start may turn out to be."""
+    process = start(world)
+    if world.kind != "ahead" or process.steps[-1][0] == "resume":
+        return [process]
+    before = process.steps[:process.steps.index(("checkpoint", process.run, None)) + 1]
+    after = tuple(finish(process.run))
+    orders = [tuple((s[:-1], process.run, int(s[-1])) for s in o.split()) for o in AHEAD + (FAILED,)]
+    return [process] + [process._replace(steps=before + o + (after if o is not orders[-1] else ())) for o in orders]
 
 
 def start(world):
@@ -139,7 +161,7 @@ def start(world):
         elif run.status == "running":
             steps += [("adopt", i, run.status), ("abandon", i, None)]
     steps += [("lease", r, None), ("clear", r, None)]
-    if world.kind == "checkpoint":
+    if world.kind != "single":
         steps.append(("checkpoint", r, None))
     for u in range(UNITS[world.kind]):
         steps += read_and_deliver(world.kind, r, u, False)
@@ -188,7 +210,11 @@ def effect(world, step, r, u):
     if step == "unseal":
         return with_unit(world, r, u, sealed=None)
     if step == "spool":
-        rows = (run.bounds[u] if run.bounds else (0, world.source)) + (world.source,)
+        if world.kind == "ahead":  # bounds are what is found
+            half = (world.source + 1) // 2
+            rows = (0, half, world.source) if u == 0 else (run.units[0].rows[1], world.source, world.source)
+        else:
+            rows = (run.bounds[u] if run.bounds else (0, world.source)) + (world.source,)
         return with_unit(world, r, u, rows=rows, spool=rows)
     if step == "intent":
         return with_unit(world, r, u, recorded="pending")
@@ -202,7 +228,7 @@ def effect(world, step, r, u):
     if step == "unit":
         return with_unit(world, r, u, committed=unit.sealed is not None and unit.recorded == "uploaded")
     if step == "final":
-        if world.kind == "checkpoint" and not all(x.committed for x in run.units):
+        if world.kind != "single" and not all(x.committed for x in run.units):
             return None  # a run is complete only when no unit is unfinished
         listed = tuple((i, x.sealed) for i, x in enumerate(run.units) if x.sealed and x.recorded == "uploaded")
         moved = run.bounds[0][1] if world.kind == "single" and run.bounds else world.position
@@ -232,18 +258,18 @@ def leased(world, process, step, r):
     return process._replace(lease=(r, world.runs[r].epoch))
 
 
-def decided(world, process):
+def decided(world, process, left_out=None):
     """With the steps that could be known only now."""
     step, r, _ = process.steps[process.at]
     if step not in LATER:
         return process
-    more = tuple(LATER[step](world, r))
+    more = tuple(LATER[step](world, r, left_out))
     return process._replace(steps=process.steps[:process.at] + more + process.steps[process.at + 1:])
 
 
 def advance(world, process, left_out):
     """One step of a process; (world, process), process None when it is over."""
-    process = decided(world, process)
+    process = decided(world, process, left_out)
     step, r, u = process.steps[process.at]
     rest = process._replace(at=process.at + 1)
     if step != left_out:
