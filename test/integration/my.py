@@ -64,13 +64,13 @@ def own(stack, on, **kw):
         raise Skip(str(why)) from why
 
 
-def connect(srv, db=None, user="root", password="", zone="+00:00", conv=None, **kw):
-    """A connection that commits by itself and sees instants as such (`conv`: pymysql's)."""
+def connect(srv, db=None, user="root", password="", zone="+00:00", conv=None, autocommit=True, **kw):
+    """A connection that sees instants as such (`conv`: pymysql's)."""
     def instant(text):
         v = convert_datetime(text)
         return v.replace(tzinfo=datetime.timezone.utc) if isinstance(v, datetime.datetime) else v
     c = pymysql.connect(host="127.0.0.1", port=srv.port, user=user, password=password, database=db, charset="utf8mb4",
-                        autocommit=True, conv=conv or {**conversions, FIELD_TYPE.TIMESTAMP: instant}, **kw)
+                        autocommit=autocommit, conv=conv or {**conversions, FIELD_TYPE.TIMESTAMP: instant}, **kw)
     with c.cursor() as cur:
         cur.execute(f"SET time_zone = '{zone}'")
     return c

@@ -7,7 +7,7 @@ import os
 import time
 
 import pg
-import test_postgres_modes as modes
+import sql_modes as modes
 from lib import Place, same_rows, table
 
 

@@ -6,48 +6,26 @@ import signal
 import time
 
 import pg
+import sql_faults
 from lib import same_rows
-from test_postgres_faults import CHUNKS, INC, QUICK, SLOW, code_of, complete_or_unmoved, reading, slow_run, then_recovers
-
-FULL = {"name": "x", "table": "t"}
-CURSOR = {"name": "x", "query": "SELECT DISTINCT * FROM t"}
-SNAPSHOT = {"name": "x", "table": "t", "mode": "chunked", "chunk_column": "id", "chunk_size": 2000, "parallel": 2, "consistency": "snapshot"}
-
-
-def changed_mid_run(place, ddl, export):
-    with pg.database() as db:
-        pg.simple(db, 12000)
-        pg.config(place, db, [export], tuning=SLOW)
-        with slow_run(place) as (p, end):
-            reading(db, more=6)
-            db.sql(*ddl)
-            at_once = p.poll()
-        assert at_once is None, "the run had ended before the change"
-        return end["r"]
-
+from pg import reading
+from sql_faults import CHUNKS, FULL, INC, QUICK, SLOW, SNAPSHOT, STREAMED, complete_or_unmoved, slow_run
+from sqlkit import code_of
 
 def test_columns_changed_mid_run(place):
-    """A column dropped, retyped, added or renamed: the unit is thrown away, exit 2 names the column."""
-    for ddl, column in ((["ALTER TABLE t DROP COLUMN note"], "note"), (["ALTER TABLE t ALTER COLUMN grp TYPE bigint"], "grp"), (["ALTER TABLE t RENAME COLUMN name TO title"], "name"),
-                        (["ALTER TABLE t ADD COLUMN extra integer DEFAULT 5"], "extra"), (["ALTER TABLE t DROP COLUMN note", "ALTER TABLE t ADD COLUMN note text"], "note"),
-                        (["ALTER TABLE t ALTER COLUMN note TYPE varchar(100)"], "note")):
-        for export in (FULL, INC, CHUNKS):
-            sub = type(place)()
-            try:
-                r = changed_mid_run(sub, ddl, export)
-                assert r.code == 2 and code_of(r) == "RIVET_SOURCE_CHANGED" and column in r.err, f"{ddl} {export.get('mode')}: {r}"
-                assert pg.unmoved(sub) and not [m for m in sub.manifests("x") if m["status"] == "success"]
-            finally:
-                sub.close()
+    sql_faults.columns_changed_mid_run(place, pg, 15, (
+        (["ALTER TABLE t DROP COLUMN note"], "note"), (["ALTER TABLE t ALTER COLUMN grp TYPE bigint"], "grp"), (["ALTER TABLE t RENAME COLUMN name TO title"], "name"),
+        (["ALTER TABLE t ADD COLUMN extra integer DEFAULT 5"], "extra"), (["ALTER TABLE t DROP COLUMN note", "ALTER TABLE t ADD COLUMN note text"], "note"),
+        (["ALTER TABLE t ALTER COLUMN note TYPE varchar(100)"], "note")))
 
 
 def test_table_replaced_mid_run(place):
-    r = changed_mid_run(place, ["ALTER TABLE t RENAME TO old", "CREATE TABLE t (LIKE old INCLUDING ALL)"], FULL)
+    r = sql_faults.changed_mid_run(place, pg, 15, ["ALTER TABLE t RENAME TO old", "CREATE TABLE t (LIKE old INCLUDING ALL)"], FULL)
     assert r.code in (1, 2) and pg.unmoved(place) and not place.manifests("x"), r
 
 
 def test_table_dropped_mid_run(place):
-    r = changed_mid_run(place, ["DROP TABLE t"], INC)
+    r = sql_faults.changed_mid_run(place, pg, 15, ["DROP TABLE t"], INC)
     assert r.code in (1, 2) and pg.unmoved(place), r
 
 
@@ -91,7 +69,7 @@ def test_alter_waiting_behind_a_held_read(place):
     """A cursor or snapshot that somebody waits for is given up, naming the waiter."""
     with pg.database() as db:
         pg.simple(db, 20000)
-        for export in (CURSOR, SNAPSHOT):
+        for export in (STREAMED, SNAPSHOT):
             sub = type(place)()
             try:
                 pg.config(sub, db, [export], tuning={**SLOW, "batch_size": 100, "throttle_ms": 60, "max_retries": 0})
@@ -111,41 +89,17 @@ def test_alter_waiting_behind_a_held_read(place):
                 sub.close()
 
 
-def foreign(place, action, export, times=3):
-    with pg.database() as db:
-        pg.simple(db, 12000)
-        pg.config(place, db, [export], tuning={**SLOW, "max_retries": 5})
-        with slow_run(place) as (p, end):
-            for _ in range(times):
-                pid = reading(db, more=3)
-                db.conn.execute(f"SELECT {action}({pid})")
-                time.sleep(0.15)
-                if p.poll() is not None:
-                    break
-        complete_or_unmoved(place, db, end["r"], incremental=export.get("mode") == "incremental")
-        then_recovers(place, db, incremental=export.get("mode") == "incremental")
-        return end["r"]
+def by(action):
+    return lambda db, pid: db.conn.execute(f"SELECT {action}({pid})")
 
 
 def test_foreign_cancel(place):
-    for export in (INC, CHUNKS, FULL):
-        sub = type(place)()
-        try:
-            r = foreign(sub, "pg_cancel_backend", export)
-            assert r.code == 0, r
-        finally:
-            sub.close()
+    sql_faults.foreign(place, pg, 15, by("pg_cancel_backend"), (INC, CHUNKS, FULL))
 
 
 def test_terminated_backend(place):
-    for export in (INC, CHUNKS):
-        sub = type(place)()
-        try:
-            r = foreign(sub, "pg_terminate_backend", export)
-            assert r.code == 0, r
-        finally:
-            sub.close()
-    foreign(place, "pg_terminate_backend", SNAPSHOT, times=1)
+    sql_faults.foreign(place, pg, 15, by("pg_terminate_backend"), (INC, CHUNKS))
+    sql_faults.foreign(place, pg, 15, by("pg_terminate_backend"), (SNAPSHOT,), codes=(1, 2))
 
 
 def test_no_connection_left(place):
@@ -166,7 +120,7 @@ def test_recovery_conflict_on_a_replica(place):
         with pg.database(primary) as db:
             pg.simple(db, 20000, gap=False)
             standby = stack.enter_context(pg.postgres.Postgres(standby_of=primary, conf={"max_standby_streaming_delay": "'50ms'", "hot_standby_feedback": "off"}))
-            for export, may_fail in ((INC, False), (SNAPSHOT, True), (CURSOR, True)):
+            for export, may_fail in ((INC, False), (SNAPSHOT, True), (STREAMED, True)):
                 sub = type(place)()
                 try:
                     pg.config(sub, standby.url(db.name), [export], tuning={**SLOW, "max_retries": 4})
@@ -187,58 +141,21 @@ def test_recovery_conflict_on_a_replica(place):
 
 
 def test_rows_written_while_reading(place):
-    """Rows that stay keep their place: each exactly once, whatever is inserted, updated or deleted beside them."""
-    with pg.database() as db:
-        pg.simple(db, 12000)
-        steady = {r["id"] for r in db.rows("SELECT id FROM t WHERE id % 10 <> 7")}
-        for i, export in enumerate((FULL, CHUNKS, {**FULL, "consistency": "statement"}, SNAPSHOT)):
-            sub = type(place)()
-            try:
-                pg.config(sub, db, [export], tuning=SLOW)
-                rnd = random.Random(i)
-                with slow_run(sub) as (p, end):
-                    while p.poll() is None:
-                        n = rnd.randrange(1, 12000)
-                        db.sql(f"DELETE FROM t WHERE id % 10 = 7 AND id BETWEEN {n} AND {n + 50}", f"UPDATE t SET note = 'u{n}' WHERE id = {n}",
-                               f"INSERT INTO t SELECT g, 'new', 0 FROM generate_series({100000 + n * 20}, {100000 + n * 20 + 3}) g ON CONFLICT DO NOTHING")
-                assert end["r"].code == 0, end["r"]
-                ids = [r["id"] for r in sub.dataset("x")]
-                assert len(ids) == len(set(ids)) and steady <= set(ids), f"{export}: {len(ids)} rows, {len(steady - set(ids))} lost"
-            finally:
-                sub.close()
-
-
-def killed_at_random(place, export, incremental, seed, kills):
-    rnd = random.Random(seed)
-    with pg.database() as db:
-        pg.simple(db, 12000)
-        pg.config(place, db, [export], tuning={**QUICK, "batch_size": 400, "throttle_ms": 40})
-        last, landed = 12000, 0
-        for _ in range(kills):
-            p = place.start("run", "-c", "rivet.yaml")
-            time.sleep(rnd.uniform(0.03, 0.5))
-            landed += p.poll() is None
-            p.send_signal(signal.SIGKILL)
-            p.communicate()
-            if incremental and rnd.random() < 0.5:
-                pg.add(db, last + 1, last + 30)
-                last += 30
-        time.sleep(1.1)
-        then_recovers(place, db, incremental)
-        assert landed, "no kill hit a running export"
-        assert not db.one("SELECT count(*) FROM pg_prepared_xacts")
+    sql_faults.rows_written_while_reading(place, pg, 15, lambda db, n: db.sql(
+        f"DELETE FROM t WHERE id % 10 = 7 AND id BETWEEN {n} AND {n + 50}", f"UPDATE t SET note = 'u{n}' WHERE id = {n}",
+        f"INSERT INTO t SELECT g, 'new', 0 FROM generate_series({100000 + n * 20}, {100000 + n * 20 + 3}) g ON CONFLICT DO NOTHING"))
 
 
 def test_killed_chunks_in_parallel(place):
-    killed_at_random(place, CHUNKS, False, 11, 6)
+    sql_faults.killed_at_random(place, pg, 15, CHUNKS, 11)
 
 
 def test_killed_keyset_in_parallel(place):
-    killed_at_random(place, {"name": "x", "table": "t", "mode": "chunked", "chunk_by_key": "id", "chunk_size": 1500, "parallel": 2, "chunk_checkpoint": True}, False, 12, 6)
+    sql_faults.killed_at_random(place, pg, 15, {**dict(sql_faults.FAULTED)["keyset"], "parallel": 2, "chunk_size": 1500}, 12)
 
 
 def test_killed_incremental(place):
-    killed_at_random(place, {**INC, "cursor_column": "grp"}, True, 13, 6)
+    sql_faults.killed_at_random(place, pg, 15, {**INC, "cursor_column": "grp"}, 13)
 
 
 def test_killed_full_with_state_in_postgres(place):

@@ -1,46 +1,14 @@
 """What goes wrong on the PostgreSQL side: afterwards the data set is complete, or the run failed with
 the right class and code and the position is unmoved."""
-import contextlib
-import os
 import re
 import signal
 import time
 
 import pg
-from lib import Result, same_rows
-
-QUICK = {"retry_backoff_ms": 30}
-INC = {"name": "x", "table": "t", "mode": "incremental", "cursor_column": "id"}
-CHUNKS = {"name": "x", "table": "t", "mode": "chunked", "chunk_column": "id", "chunk_size": 2000, "parallel": 3, "chunk_checkpoint": True}
-
-
-def code_of(r):
-    found = re.findall(r'"code":"(RIVET_[A-Z_0-9]+)"', r.err)
-    return found[0] if found else None
-
-
-def complete_or_unmoved(place, db, r, export="x", codes=(2,), incremental=False):
-    """The one rule of every fault."""
-    if r.code == 0:
-        same_rows(place.dataset(export, incremental=incremental), db.rows("SELECT * FROM t"))
-        return True
-    assert r.code in codes, r
-    assert not [m for m in place.manifests(export) if m["status"] == "success"] and pg.unmoved(place, export), r
-    assert not os.path.exists(place.path("out", "_SUCCESS"))
-    return False
-
-
-def then_recovers(place, db, incremental=False):
-    """The next run without the fault finishes the work, whatever the last one left."""
-    r = place.rivet("run", "-c", "rivet.yaml", timeout=100)
-    if r.code == 5 and "in all its" in r.err:  # a chunk had spent its tries: the way out that the text names
-        place.rivet("state", "reset-chunks", "-c", "rivet.yaml", "-e", "x", code=0)
-        r = place.rivet("run", "-c", "rivet.yaml", timeout=100)
-    assert r.code == 0, r
-    same_rows(place.dataset("x", incremental=incremental), db.rows("SELECT * FROM t"))
-    listed = {p["path"] for m in place.manifests("x") if m["status"] == "success" for p in m["parts"] if p["status"] == "committed"}
-    assert {f for f in place.files() if f.startswith("x_")} == listed and not place.hidden(), r
-
+import sql_faults
+from lib import same_rows
+from sql_faults import CHUNKS, FULL, INC, QUICK, slow_run
+from sqlkit import code_of
 
 def test_what_is_missing(place):
     with pg.database() as db:
@@ -133,168 +101,37 @@ def test_lock_timeout(place):
         same_rows(place.dataset("x", incremental=True), db.rows("SELECT * FROM t"))
 
 
-@contextlib.contextmanager
-def slow_run(place, *args, **kw):
-    """A run that takes a few seconds, started; the block breaks something, the end waits for it."""
-    p = place.start("run", "-c", "rivet.yaml", "--json-errors", *args, **kw)
-    holder = {}
-    try:
-        yield p, holder
-    finally:
-        try:
-            out, err = p.communicate(timeout=120)
-        except Exception:
-            p.kill()
-            raise
-        holder["r"] = Result(p.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
-
-
-SLOW = {**QUICK, "batch_size": 250, "throttle_ms": 40}
-
-
-def reading(db, app="rivet/x", limit_s=15, more=1):
-    """Waits until an export was seen on the server; returns its process id."""
-    until, seen = time.monotonic() + limit_s, 0
-    while time.monotonic() < until:
-        row = db.conn.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s AND datname = %s AND query LIKE '%%COPY%%' ORDER BY random()", (app, db.name)).fetchone()
-        if row:
-            seen += 1
-            if seen >= more:
-                return row[0]
-        time.sleep(0.01)
-    raise AssertionError("the run was never seen reading")
-
-
 def test_server_restart_mid_page(place):
-    with contextlib.ExitStack() as stack:
-        server = pg.own(stack, 15, conf={"log_min_messages": "warning"})
-        for name, export, how in (("inc", INC, signal.SIGINT), ("chunks", CHUNKS, signal.SIGQUIT), ("full", {"name": "x", "table": "t"}, signal.SIGQUIT)):
-            sub = type(place)()
-            try:
-                with pg.database(server) as db:
-                    pg.simple(db, 12000)
-                    pg.config(sub, db, [export], tuning={**SLOW, "max_retries": 8, "retry_backoff_ms": 150})
-                    with slow_run(sub) as (p, end):
-                        reading(db, more=5)
-                        db.conn.close()
-                        server.restart(how)
-                    db.conn = db.connect(autocommit=True)
-                    assert end["r"].code == 0, f"{name}: {end['r']}"
-                    assert complete_or_unmoved(sub, db, end["r"], incremental=name == "inc")
-            finally:
-                sub.close()
+    sql_faults.server_restarted_mid_page(place, pg, 15, [("inc", INC, signal.SIGINT), ("chunks", CHUNKS, signal.SIGQUIT), ("full", FULL, signal.SIGQUIT)],
+                                         conf={"log_min_messages": "warning"})
 
 
 def test_server_that_stays_away(place):
-    with contextlib.ExitStack() as stack:
-        server = pg.own(stack, 15)
-        with pg.database(server) as db:
-            pg.simple(db, 12000)
-            pg.config(place, db, [INC], tuning={**SLOW, "max_retries": 2})
-            with slow_run(place) as (p, end):
-                reading(db, more=5)
-                db.conn.close()
-                server.stop()
-            r = end["r"]
-            assert r.code == 2 and code_of(r) in ("RIVET_SOURCE_CONNECT", "RIVET_SOURCE_BUSY"), r
-            assert pg.unmoved(place)
-            server.start()
-            db.conn = db.connect(autocommit=True)
-            then_recovers(place, db, incremental=True)
-
-
-def through(place, db, export, tuning=None, **faults):
-    """A config that reads through a fault proxy, and the proxy."""
-    @contextlib.contextmanager
-    def opened():
-        with pg.proxy.FaultProxy(db.server.port) as p:
-            for k, v in faults.items():
-                setattr(p, k, v)
-            pg.config(place, db.server.url(db.name, port=p.port), [export], tuning={**QUICK, **(tuning or {})})
-            yield p
-    return opened()
-
-
-FAULTED = [("full", {"name": "x", "table": "t"}), ("inc", INC), ("chunks", CHUNKS), ("keyset", {**{k: v for k, v in CHUNKS.items() if k != "chunk_column"}, "chunk_by_key": "id"}),
-           ("snapshot", {"name": "x", "table": "t", "consistency": "snapshot"}), ("cursor", {"name": "x", "query": "SELECT DISTINCT * FROM t"})]
-
-
-def each_fault(place, db, tuning=None, codes=(2,), **faults):
-    outcomes = {}
-    for name, export in FAULTED:
-        sub = type(place)()
-        try:
-            with through(sub, db, export, tuning, **faults) as p:
-                r = sub.rivet("run", "-c", "rivet.yaml", "--json-errors", timeout=120)
-                outcomes[name] = (r.code, p.cuts, p.connections)
-                complete_or_unmoved(sub, db, r, codes=codes, incremental=name == "inc")
-                p.cut_ms = p.cut_after_bytes = p.rate_bytes_s = None
-                p.refuse = p.stall = False
-                then_recovers(sub, db, incremental=name == "inc")
-        finally:
-            sub.close()
-    return outcomes
+    sql_faults.server_stays_away(place, pg, 15)
 
 
 def test_connection_cut_every_50_ms(place):
-    with pg.database() as db:
-        pg.simple(db, 20000)
-        outcomes = each_fault(place, db, cut_ms=50, tuning={"batch_size": 500, "throttle_ms": 2, "max_retries": 3})
-        assert sum(cuts for _, cuts, _ in outcomes.values()) > 10, outcomes
+    sql_faults.cut_every_50_ms(place, pg, 15)
 
 
 def test_connection_cut_after_bytes(place):
-    with pg.database() as db:
-        pg.simple(db, 20000)
-        for size, left in ((100000, 2), (400000, None), (3000, 4)):
-            outcomes = each_fault(place, db, cut_after_bytes=size, cuts_left=left, tuning={"max_retries": 6})
-            assert all(cuts for _, cuts, _ in outcomes.values()), (size, outcomes)
-            if left:  # fewer cuts than tries: pages go on from the last row
-                assert all(outcomes[n][0] == 0 for n in ("full", "inc", "chunks", "keyset")), (size, outcomes)
+    sql_faults.cut_after_bytes(place, pg, 15, ((100000, 2), (400000, None), (3000, 4)))
 
 
 def test_refused_connections(place):
-    with pg.database() as db:
-        pg.simple(db, 1000)
-        outcomes = each_fault(place, db, refuse=True, tuning={"max_retries": 2})
-        assert all(o[0] == 2 and o[2] >= 3 for o in outcomes.values()), outcomes
+    sql_faults.refused_connections(place, pg, 15)
 
 
 def test_slow_line(place):
-    with pg.database() as db:
-        pg.simple(db, 4000)
-        outcomes = each_fault(place, db, rate_bytes_s=400000)
-        assert all(o[0] == 0 for o in outcomes.values()), outcomes
+    sql_faults.slow_line(place, pg, 15)
 
 
 def test_stall(place):
-    """A line that goes silent mid-page: the limits end the statement, the retry reads on."""
-    with pg.database() as db:
-        pg.simple(db, 20000)
-        with through(place, db, INC, {"statement_timeout_s": 2, "max_retries": 1, "batch_size": 250, "throttle_ms": 20}) as p:
-            started = time.monotonic()
-            with slow_run(place) as (_, end):
-                reading(db, more=4)
-                p.stall = True
-            assert time.monotonic() - started < 60, "a silent line held the run"
-            complete_or_unmoved(place, db, end["r"], codes=(1, 2), incremental=True)
-            p.stall = False
-            then_recovers(place, db, incremental=True)
+    sql_faults.stalled_line(place, pg, 15)
 
 
 def test_signals_while_stalled(place):
-    with pg.database() as db:
-        pg.simple(db, 20000)
-        with through(place, db, CHUNKS, {"batch_size": 250, "throttle_ms": 20}) as p:
-            with slow_run(place, env={"RIVET_SHUTDOWN_GRACE_S": "2"}) as (run, end):
-                reading(db, more=4)
-                p.stall = True
-                time.sleep(0.3)
-                started = time.monotonic()
-                run.send_signal(signal.SIGTERM)
-            assert end["r"].code == 143 and time.monotonic() - started < 15, end["r"]
-            p.stall = False
-            then_recovers(place, db)
+    sql_faults.signals_while_stalled(place, pg, 15)
 
 
 def test_interrupt_cancels_on_the_server(place):

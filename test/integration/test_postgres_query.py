@@ -1,10 +1,9 @@
 """Which `query:` texts PostgreSQL is asked in pages, which as one statement, and that whatever the
 answer the rows are those of the server."""
-import json
 import re
 
 import pg
-from lib import same_rows
+import sql_query
 
 # name, query, read_shape as `check` reports it, pattern of the reason (of refused ones)
 PAGED = [
@@ -48,88 +47,30 @@ def tables(db):
            "INSERT INTO parts SELECT i, i, repeat(md5(i::text), 30) FROM generate_series(1, 6000) i", "VACUUM ANALYZE")
 
 
-def reported(place):
-    r = place.rivet("check", "-c", "rivet.yaml", "--json", code=0)
-    return {x["export"]: x for x in map(json.loads, r.out.splitlines())}
-
-
-def exports_of(list_, **more):
-    return [{"name": x[0], "query": x[1], "destination": {"type": "local", "path": f"./out/{x[0]}"}, **more} for x in list_]
-
-
-def rows_equal(place, db, list_):
-    wrong = []
-    for name, query, *_ in list_:
-        try:
-            same_rows(place.dataset(name, f"out/{name}"), db.rows(query))
-        except AssertionError as e:
-            wrong.append(f"{name}: {e}")
-    assert not wrong, "\n".join(wrong)
-
-
 def test_paged_queries(place):
-    with pg.database() as db:
-        tables(db)
-        pg.config(place, db, exports_of(PAGED), tuning={"batch_size": 700})
-        told = reported(place)
-        bad = {n: (told[n]["read_shape"], told[n]["read_reason"]) for n, _ in PAGED if told[n]["read_shape"] != "pages"}
-        assert not bad, bad
-        r = place.rivet("run", "-c", "rivet.yaml", "--validate", env={"RIVET_LOG": "info"}, code=0)
-        assert r.err.count("query read in pages of public.") >= len(PAGED), r.err[-3000:]
-        rows_equal(place, db, PAGED)
+    sql_query.paged(place, pg, 15, tables, PAGED, r"query read in pages of public\.")
 
 
 def test_streamed_queries(place):
-    with pg.database() as db:
-        tables(db)
-        pg.config(place, db, exports_of(STREAMED))
-        told = reported(place)
-        bad = {n: (told[n]["read_shape"], told[n]["read_reason"]) for n, _, why in STREAMED
-               if told[n]["read_shape"] not in ("cursor", "statement") or not re.search(why, told[n]["read_reason"] or "") or not told[n]["read_reason"]}
-        assert not bad, bad
-        r = place.rivet("run", "-c", "rivet.yaml", "--validate", code=0)
-        assert r.err.count("query cannot be read in pages") >= len(STREAMED) - 2, r.err[-3000:]
-        pg.logged(r, r"\[WARN\] export 'group': query cannot be read in pages \(GROUP at 1:33\); one statement reads it whole")
-        rows_equal(place, db, STREAMED)
+    sql_query.streamed(place, pg, 15, tables, STREAMED, silent=2)
 
 
 def test_small_tables_are_read_in_one_statement(place):
-    with pg.database() as db:
-        tables(db)
-        pg.config(place, db, exports_of(SMALL))
-        for name, x in reported(place).items():
-            assert x["read_shape"] in ("statement", "pages") and "small table" in (x["read_reason"] or ""), (name, x)
-        r = place.rivet("run", "-c", "rivet.yaml", code=0)
-        assert "cannot be read in pages" not in r.err
-        rows_equal(place, db, SMALL)
+    sql_query.small(place, pg, 15, tables, SMALL)
 
 
 def test_queries_in_chunks(place):
-    """The same texts under mode chunked: spliced where the gates allow it, wrapped where not."""
-    with pg.database() as db:
-        tables(db)
-        keyed = [x for x in PAGED + STREAMED if re.search(r"\bid\b", x[1]) and x[0] != "alias_captures_key"]
-        pg.config(place, db, exports_of(keyed, mode="chunked", chunk_column="id", chunk_size=900, parallel=2))
-        place.rivet("run", "-c", "rivet.yaml", code=0)
-        rows_equal(place, db, keyed)
+    keyed = [x for x in PAGED + STREAMED if re.search(r"\bid\b", x[1]) and x[0] != "alias_captures_key"]
+    sql_query.in_mode(place, pg, 15, tables, keyed, mode="chunked", chunk_column="id", chunk_size=900, parallel=2)
 
 
 def test_queries_incrementally(place):
-    with pg.database() as db:
-        tables(db)
-        db.sql("CREATE INDEX ON q (grp)")
-        chosen = [x for x in PAGED + STREAMED if x[0] in ("plain", "star", "top_level_or", "or_comment", "join", "distinct", "view", "set_returning", "cast", "rare")]
-        pg.config(place, db, exports_of(chosen, mode="incremental", cursor_column="id"))
-        place.rivet("run", "-c", "rivet.yaml", code=0)
-        rows_equal(place, db, chosen)
+    chosen = [x for x in PAGED + STREAMED if x[0] in ("plain", "star", "top_level_or", "or_comment", "join", "distinct", "view", "set_returning", "cast", "rare")]
+    sql_query.in_mode(place, pg, 15, tables, chosen, ["CREATE INDEX ON q (grp)"], mode="incremental", cursor_column="id")
 
 
 def test_two_columns_of_one_name(place):
-    with pg.database() as db:
-        tables(db)
-        pg.config(place, db, [{"name": "x", "query": "SELECT id, name, grp AS id FROM q"}])
-        r = place.rivet("run", "-c", "rivet.yaml", code=1)
-        pg.logged(r, "columns 1 and 3 are both called 'id'")
+    sql_query.two_columns_of_one_name(place, pg, 15, tables)
 
 
 HOSTILE = ["SELECT id FROM q; DROP TABLE q", "SELECT id FROM q; COMMIT; DROP TABLE q", "SELECT id FROM q WHERE true) TO STDOUT; COMMIT; DROP TABLE q; --",
@@ -138,22 +79,15 @@ HOSTILE = ["SELECT id FROM q; DROP TABLE q", "SELECT id FROM q; COMMIT; DROP TAB
            "SELECT id FROM q WHERE set_config('transaction_read_only', 'off', false) = 'off'"]
 
 
+def with_traps(db):
+    tables(db)
+    db.sql("CREATE SEQUENCE s", "CREATE FUNCTION wipe() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN DELETE FROM q; RETURN 1; END $$")
+
+
 def test_user_sql_cannot_write(place):
-    with pg.database() as db:
-        tables(db)
-        db.sql("CREATE SEQUENCE s", "CREATE FUNCTION wipe() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN DELETE FROM q; RETURN 1; END $$")
-        for mode in ({}, {"mode": "chunked", "chunk_column": "id", "chunk_size": 1000}):
-            for i, text in enumerate(HOSTILE):
-                pg.config(place, db, [{"name": f"h{i}", "query": text, **mode}])
-                r = place.rivet("run", "-c", "rivet.yaml")
-                assert r.code == 1, f"{text}: {r}"
-                assert db.one("SELECT count(*) FROM q") == 6000 and db.one("SELECT is_called FROM s") is False, text
+    sql_query.cannot_write(place, pg, 15, with_traps, HOSTILE,
+                           lambda db: db.one("SELECT count(*) FROM q") == 6000 and db.one("SELECT is_called FROM s") is False)
 
 
 def test_names_with_comment_ends(place):
-    with pg.database() as db:
-        pg.simple(db, 100, gap=False)
-        pg.config(place, db, [{"name": "x*?; DROP TABLE t; --", "table": "t"}, {"name": "größe'\"" + "y" * 90, "table": "t"}])
-        place.rivet("run", "-c", "rivet.yaml", code=0)
-        assert db.one("SELECT count(*) FROM t") == 100
-        assert len(place.glob_rows("größe'\"" + "y" * 90)) == 100
+    sql_query.names_with_comment_ends(place, pg, 15)

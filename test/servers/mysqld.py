@@ -39,6 +39,7 @@ class Server:
             self.options.update({"log-bin": "bin", "server-id": "1", "binlog-format": "ROW", "binlog-row-metadata": "FULL"})
         elif self.family == "mysql":
             self.options["skip-log-bin"] = None
+        self.made_with = self.options
         self.child = self.port = None
 
     def __enter__(self):
@@ -94,8 +95,11 @@ class Server:
         """SIGTERM: in order; SIGKILL: as a crash."""
         self.child.stop(how)
 
-    def restart(self, how=signal.SIGTERM):
+    def restart(self, how=signal.SIGTERM, options=None):
+        """`options`: beside those it was made with, until the next restart that names others."""
         self.stop(how)
+        if options is not None:
+            self.options = {**self.made_with, **options}
         self.start()
 
     def url(self, db="", user="root", password=None, host_name="127.0.0.1", port=None, **params):
