@@ -127,23 +127,42 @@ static rv_status add_hex(const rv_mys_key_column *c, rv_str text, rv_buf *out, r
                                       : RV_OK;
 }
 
-/* Digits, sign, point and exponent: nothing that could end the number. */
-static rv_status add_number(const rv_mys_key_column *c, rv_str text, const char *exponent,
-                            rv_buf *out, rv_error *err)
+/* A sign, digits and at most one point. */
+static bool is_decimal(rv_str text)
 {
-    size_t digits = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        char ch = text.ptr[i];
-        digits += ch >= '0' && ch <= '9';
-        if (!(ch >= '0' && ch <= '9') && ch != '.' && !(ch == '-' && i == 0) &&
-            !(exponent && (ch == 'e' || ch == 'E' || ch == '+' || ch == '-')))
-            return no_value(c, text, err);
+    size_t i = text.len && text.ptr[0] == '-', digits = 0, points = 0;
+    for (; i < text.len; i++) {
+        bool digit = text.ptr[i] >= '0' && text.ptr[i] <= '9';
+        digits += digit;
+        points += text.ptr[i] == '.';
+        if (!digit && text.ptr[i] != '.')
+            return false;
     }
-    if (digits == 0)
+    return digits > 0 && points <= 1;
+}
+
+static rv_status add_number(const rv_mys_key_column *c, rv_str text, rv_buf *out, rv_error *err)
+{
+    if (!is_decimal(text))
         return no_value(c, text, err);
-    bool negative = text.ptr[0] == '-', raised = memchr(text.ptr, 'e', text.len) != NULL;
-    return rv_buf_printf(out, err, "%s%.*s%s%s", negative ? "(" : "", RV_STR_ARG(text),
-                         exponent && !raised ? exponent : "", negative ? ")" : "");
+    bool negative = text.ptr[0] == '-';
+    return rv_buf_printf(out, err, "%s%.*s%s", negative ? "(" : "", RV_STR_ARG(text),
+                         negative ? ")" : "");
+}
+
+/* With an exponent, or the server takes it for a decimal. */
+static rv_status add_double(const rv_mys_key_column *c, rv_str text, rv_buf *out, rv_error *err)
+{
+    char room[DATUM_TEXT_SIZE], *end = room;
+    double v = 0;
+    if (text.len > 0 && text.len < sizeof room) {
+        memcpy(room, text.ptr, text.len);
+        room[text.len] = '\0';
+        v = strtod(room, &end);
+    }
+    if (end == room || *end != '\0' || !__builtin_isfinite(v))
+        return no_value(c, text, err);
+    return rv_buf_printf(out, err, v < 0 ? "(%.17e)" : "%.17e", v);
 }
 
 /* A zero date is no DATE or TIMESTAMP literal; as a text it is what the column is compared with. */
@@ -177,9 +196,9 @@ rv_status rv_mys_datum(const rv_datum *d, const rv_mys_key_column *c, rv_buf *ou
     case RV_INT64:
     case RV_UINT64:
     case RV_DECIMAL:
-        return add_number(c, d->text, NULL, out, err);
+        return add_number(c, d->text, out, err);
     case RV_FLOAT64:
-        return add_number(c, d->text, "e0", out, err);
+        return add_double(c, d->text, out, err);
     case RV_DATE:
         return add_instant(c, d->text, "DATE", out, err);
     case RV_TIMESTAMP:
