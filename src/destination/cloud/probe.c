@@ -14,6 +14,7 @@ typedef struct rv_probing {
     rv_probe *out;
     char name[RV_CLOUD_NAME_SIZE], md5[33], owner[33];
     rv_store_write w;
+    bool left; /* by an earlier doctor, and perhaps not to be replaced */
 } rv_probing;
 
 /* Only the write is required: what else fails is told with what needs it. */
@@ -55,26 +56,35 @@ static const char ignored_conditions[] = "the store ignores conditional writes: 
                                          "at before each";
 static const char in_force[] = "conditional writes are in force";
 
-/* An earlier doctor may have left the object: then it is replaced, by the right to replace. */
+static rv_status replace_probe(rv_probing *p, rv_store_outcome *out, rv_error *err)
+{
+    rv_error why = {.code = RV_OK};
+    rv_status st = put(p, RV_STORE_ALWAYS, out, &why);
+    return warn_or_fail(p, st, "an object may not be replaced",
+                        "manifest.json and _SUCCESS under a prefix of several runs", &why, err);
+}
+
+/* An earlier doctor may have left the object: that the name is told to be taken shows the right to
+ * write as well. */
 static rv_status write_probe(rv_probing *p, const char **out_conditions, rv_error *err)
 {
     rv_store_outcome first = RV_STORE_DONE, outcome = RV_STORE_DONE;
     rv_error why = {.code = RV_OK};
     RV_TRY(put(p, RV_STORE_IF_ABSENT, &first, err));
     *out_conditions = first == RV_STORE_UNCONDITIONAL ? no_conditions : in_force;
-    if (first != RV_STORE_DONE) {
-        RV_TRY(put(p, RV_STORE_ALWAYS, &outcome, err));
-    } else {
-        rv_status st = put(p, RV_STORE_IF_ABSENT, &outcome, &why);
-        if (st == RV_OK && outcome == RV_STORE_DONE)
-            *out_conditions = ignored_conditions;
-        if (st == RV_OK && outcome == RV_STORE_UNMET)
-            st = put(p, RV_STORE_ALWAYS, &outcome, &why);
-        return warn_or_fail(p, st, "an object may not be replaced",
-                            "manifest.json and _SUCCESS under a prefix of several runs", &why, err);
+    if (first == RV_STORE_UNMET) {
+        p->left = true;
+        return replace_probe(p, &outcome, err);
     }
-    return outcome == RV_STORE_DONE ? RV_OK
-                                    : rv_fail(err, RV_E_DEST_IO, "the store refuses to write");
+    if (first == RV_STORE_UNCONDITIONAL)
+        RV_TRY(put(p, RV_STORE_ALWAYS, &outcome, err));
+    else if (put(p, RV_STORE_IF_ABSENT, &outcome, &why) == RV_OK && outcome == RV_STORE_DONE)
+        *out_conditions = ignored_conditions;
+    else
+        RV_TRY(replace_probe(p, &outcome, err));
+    return outcome == RV_STORE_DONE || outcome == RV_STORE_UNMET
+               ? RV_OK
+               : rv_fail(err, RV_E_DEST_IO, "the store refuses to write");
 }
 
 /* ---- what else a run may need ---- */
@@ -91,7 +101,7 @@ static rv_status look(rv_probing *p, rv_error *err)
         st = rv_fail(&why, RV_E_DEST_IO, "what was just written is missing");
     else if (st == RV_OK && o.size_bytes != p->w.size_bytes)
         st = rv_fail(&why, RV_E_DEST_IO, "what was just written has another size");
-    else if (st == RV_OK && strcmp(o.owner, p->owner) != 0)
+    else if (st == RV_OK && (p->left ? !o.owner[0] : strcmp(o.owner, p->owner) != 0))
         st = rv_fail(&why, RV_E_DEST_IO, "the store does not keep the metadata that names owners");
     return warn_or_fail(p, st, "HEAD", READERS, &why, err);
 }
