@@ -51,4 +51,9 @@ bool rv_check_is_sparse(const rv_checking *c, double *out_density);
  * after the report is filled, when the run would refuse. */
 rv_status rv_check_types(rv_checking *c, rv_error *err) RV_MUST_USE;
 
+/* ---- check_dest.c ---- */
+
+/* What can be known of the destination without writing. */
+rv_status rv_check_destination(rv_job *job, rv_error *err) RV_MUST_USE;
+
 #endif

@@ -45,6 +45,16 @@ static const char *category(rv_status code)
         return "missing";
     case RV_E_SOURCE_CAPACITY:
         return "capacity error";
+    case RV_E_DEST_AUTH:
+        return "auth error";
+    case RV_E_DEST_SAS_EXPIRED:
+        return "sas expired";
+    case RV_E_DEST_NO_BUCKET:
+        return "bucket not found";
+    case RV_E_DEST_REGION:
+        return "region mismatch";
+    case RV_E_DEST_TLS:
+        return "tls error";
     case RV_E_SOURCE_PERMISSION:
     case RV_E_DEST_PERMISSION:
         return "permission error";
@@ -76,6 +86,18 @@ static const char *advice(rv_status code)
         return "the server or pooler has no connection left: run later, or raise its limit";
     case RV_E_STATE_UNREACHABLE:
         return "check RIVET_STATE_URL: host, port, firewall and TLS settings";
+    case RV_E_DEST_AUTH:
+        return "check the credentials' keys in the configuration and the environment they name";
+    case RV_E_DEST_SAS_EXPIRED:
+        return "issue a new SAS token";
+    case RV_E_DEST_NO_BUCKET:
+        return "check the bucket's or container's name; rivet never creates one";
+    case RV_E_DEST_REGION:
+        return "set destination.region to the bucket's own";
+    case RV_E_DEST_TLS:
+        return "check the endpoint's certificate; SSL_CERT_FILE names a CA file";
+    case RV_E_DEST_UNREACHABLE:
+        return "check the endpoint, the network, proxies and firewalls";
     case RV_E_SOURCE_PERMISSION:
     case RV_E_DEST_PERMISSION:
         return "grant this user access, or use another account";
@@ -108,15 +130,21 @@ done:
     return st;
 }
 
+static bool ends_all(const rv_error *why, rv_error *err)
+{
+    if (why->code != RV_E_MEMORY && why->code != RV_E_INTERRUPTED)
+        return false;
+    if (err)
+        *err = *why;
+    return true;
+}
+
 static rv_status report_fail(rv_doctoring *d, const char *name, const rv_error *why, rv_error *err)
 {
     rv_doctor_check c = {.name = name, .kind = 'F', .code = why->code};
     const char *hint = why->hint[0] ? why->hint : advice(why->code);
-    if (why->code == RV_E_MEMORY || why->code == RV_E_INTERRUPTED) {
-        if (err)
-            *err = *why;
+    if (ends_all(why, err))
         return why->code;
-    }
     RV_TRY(one_line(d->arena, category(why->code), why->text, &c.detail, err));
     if (hint)
         RV_TRY(one_line(d->arena, NULL, hint, &c.hint, err));
@@ -211,7 +239,11 @@ static rv_status place_of(rv_doctoring *d, const rv_cfg_export *x, rv_place *out
     const char *day;
     rv_date_utc(rv_env_now_us(d->env), date);
     RV_TRY(rv_arena_cstr(d->arena, rv_str_c(date), &day, err));
-    rv_placeholders values = {.date = day, .export_name = x->name, .table = x->name};
+    rv_placeholders values = {.date = day,
+                              .export_name = x->name,
+                              .table = x->name,
+                              .run_id = "rivet_doctor",
+                              .partition = "rivet_doctor=1"};
     const char *pattern = c->kind == RV_DEST_LOCAL && c->path ? c->path : c->prefix;
     out->cfg = c;
     return rv_cfg_expand(pattern ? pattern : "", &values, d->arena, &out->path, err);
@@ -252,9 +284,43 @@ static rv_status probe(rv_doctoring *d, const rv_place *p, rv_probe *out, rv_err
     return st;
 }
 
+/* The category, and below it what was said and what to do about it. */
+static rv_status place_failed(rv_doctoring *d, const char *name, const rv_error *why, rv_error *err)
+{
+    const char *word = category(why->code), *text, *todo = NULL;
+    const char *hint = why->hint[0] ? why->hint : advice(why->code);
+    if (ends_all(why, err))
+        return why->code;
+    RV_TRY(one_line(d->arena, NULL, why->text, &text, err));
+    if (hint)
+        RV_TRY(one_line(d->arena, NULL, hint, &todo, err));
+    rv_doctor_check c = {
+        .name = name, .kind = 'F', .detail = word ? word : "error", .code = why->code};
+    RV_TRY(rv_arena_printf(d->arena, &c.hint, err, "%s%s%s", text, todo ? "; " : "",
+                           todo ? todo : ""));
+    d->list[d->n++] = c;
+    return RV_OK;
+}
+
+static rv_status place_probed(rv_doctoring *d, const rv_place *p, const char *name,
+                              const rv_probe *found, rv_error *err)
+{
+    const char *detail = NULL;
+    if (found->detail[0])
+        RV_TRY(rv_arena_cstr(d->arena, rv_str_c(found->detail), &detail, err));
+    report(d, 'O', name, detail);
+    if (detail && p->cfg->kind != RV_DEST_LOCAL) /* whose credentials, which conditions */
+        report(d, 'N', name, detail);
+    for (size_t i = 0; i < found->n_warnings; i++) {
+        RV_TRY(one_line(d->arena, NULL, found->warnings[i], &detail, err));
+        report(d, 'W', name, detail);
+    }
+    return RV_OK;
+}
+
 static rv_status check_place(rv_doctoring *d, const rv_place *p, rv_error *err)
 {
-    const char *name, *detail = NULL;
+    const char *name;
     rv_error why = {0};
     rv_probe found = {.detail = ""};
     RV_TRY(place_name(d, p, &name, err));
@@ -263,11 +329,8 @@ static rv_status check_place(rv_doctoring *d, const rv_place *p, rv_error *err)
         return RV_OK;
     }
     if (probe(d, p, &found, &why) != RV_OK)
-        return report_fail(d, name, &why, err);
-    if (found.detail[0])
-        RV_TRY(rv_arena_cstr(d->arena, rv_str_c(found.detail), &detail, err));
-    report(d, 'O', name, detail);
-    return RV_OK;
+        return place_failed(d, name, &why, err);
+    return place_probed(d, p, name, &found, err);
 }
 
 static rv_status check_destinations(rv_doctoring *d, rv_error *err)
@@ -328,7 +391,8 @@ rv_status rv_engine_doctor(const rv_env *env, const rv_cfg *cfg, rv_arena *arena
                            rv_doctor_check **out, size_t *out_n, rv_error *err)
 {
     rv_doctoring d = {.env = env, .cfg = cfg, .arena = arena};
-    size_t most = 6 + cfg->n_exports; /* source and four notes, destinations, state */
+    /* source and four notes, destinations with a note and warnings each, state */
+    size_t most = 6 + cfg->n_exports * (2 + RV_PROBE_WARNINGS_MAX);
     RV_TRY(rv_arena_array(arena, most, sizeof *d.list, &d.list, err));
     RV_TRY(check_source(&d, err));
     RV_TRY(check_destinations(&d, err));
