@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include "engine/check_internal.h"
-#include "engine/objects.h"
 
 /* The nearest directory that exists must be writable; nothing is created. */
 static rv_status preflight_local(const char *path, rv_arena *a, rv_error *err)
@@ -30,13 +29,19 @@ static rv_status preflight_local(const char *path, rv_arena *a, rv_error *err)
     return st;
 }
 
-/* Credentials, bucket, region and TLS, by looking at a name; whether it may be written only doctor
- * tries. A principal that may only write is denied the look, and is known by that. */
+/* Credentials, bucket, region and TLS, by reading a name that nobody needs to have: a look alone is
+ * answered without a reason. That it is not there, or may not be read, is an answer to somebody who
+ * is known. Whether anything may be written, only doctor tries. */
 static rv_status preflight_store(rv_job *job, rv_error *err)
 {
-    rv_object obj;
-    bool found, known;
-    return rv_object_look(job->dd, job->dest, ".rivet_doctor_probe", &obj, &found, &known, err);
+    uint8_t byte;
+    size_t got;
+    rv_error why = {0};
+    rv_status st = job->dd->read(job->dest, ".rivet_doctor_probe", 0, &byte, 1, &got, &why);
+    if (st == RV_OK || st == RV_E_DEST_PERMISSION || st == RV_E_DEST_IO)
+        return RV_OK;
+    *err = why;
+    return st;
 }
 
 rv_status rv_check_destination(rv_job *job, rv_error *err)
