@@ -1,14 +1,13 @@
 """Every way to name a PostgreSQL source, and that no secret of it shows up anywhere."""
 import contextlib
-import glob
 import os
-import re
 import time
 import urllib.parse
 
 import pg
+import sql_connect
+from sql_connect import PASSWORD, no_secret
 
-PASSWORD = "pl@nt:ed/S3cret%21#?é"
 HBA = ["local all postgres trust", "local all all scram-sha-256", "host all postgres 127.0.0.1/32 trust", "host all all 127.0.0.1/32 scram-sha-256",
        "local replication all trust", "host replication all 127.0.0.1/32 trust"]
 
@@ -24,41 +23,21 @@ def guarded(**kw):
         yield db
 
 
-def no_secret(place, *results):
-    """Neither the password nor its percent-encoded form in outputs or in any file we wrote."""
-    needles = {PASSWORD, urllib.parse.quote(PASSWORD, safe=""), PASSWORD.split("/")[1], urllib.parse.quote(PASSWORD.split("/")[1])}
-    for r in results:
-        for n in needles:
-            assert n not in r.out and n not in r.err, f"secret in the output: {n}"
-    kept = ("given", "rivet.yaml", "pgpass", "service.conf")
-    for path in glob.glob(place.path("**"), recursive=True, include_hidden=True):
-        if os.path.isfile(path) and os.path.basename(path) not in kept:
-            with open(path, "rb") as f:
-                data = f.read()
-            for n in needles:
-                assert n.encode() not in data, f"secret {n} in {path}"
-
-
 def forms(place, db):
     """name -> (source mapping, environment)."""
     s, quoted = db.server, urllib.parse.quote(PASSWORD, safe="")
     host, port, socket_dir = "127.0.0.1", s.port, s.dir
     url = f"postgresql://reader:{quoted}@{host}:{port}/{db.name}"
     structured = {"host": host, "port": port, "user": "reader", "database": db.name}
-    place.write("given", url + "\nsecond line\n")
     place.write("pgpass", f"{host}:{port}:{db.name}:reader:{PASSWORD}\n".replace("pl@nt:", "pl@nt\\:"))
     os.chmod(place.path("pgpass"), 0o600)
     place.write("service.conf", f"[orders]\nhost={host}\nport={port}\ndbname={db.name}\nuser=reader\npassword={PASSWORD}\n")
     keyword = PASSWORD.replace("\\", "\\\\").replace("'", "\\'")
-    place.write("given_password", "")
+    raw = f"postgresql://reader:pl@nt%3Aed%2FS3cret%2521%23%3F%C3%A9@{host}:{port}/{db.name}"
     return {
-        "url": ({"url": url}, {}), "postgres_scheme": ({"url": url.replace("postgresql:", "postgres:")}, {}),
+        **sql_connect.common_forms(place, db, url, structured, raw), "postgres_scheme": ({"url": url.replace("postgresql:", "postgres:")}, {}),
         "keyword": ({"url": f"host={host} port={port} dbname={db.name} user=reader password='{keyword}'"}, {}),
-        "raw_at": ({"url": f"postgresql://reader:pl@nt%3Aed%2FS3cret%2521%23%3F%C3%A9@{host}:{port}/{db.name}"}, {}),
-        "env": ({"url_env": "SRC"}, {"SRC": url}), "keyword_env": ({"url_env": "SRC"}, {"SRC": f"host={host} port={port} dbname={db.name} user=reader password='{keyword}'"}),
-        "file": ({"url_file": "given"}, {}), "interpolated": ({"url": "${SRC_URL}"}, {"SRC_URL": url}),
-        "structured": ({**structured, "password": PASSWORD}, {}), "password_env": ({**structured, "password_env": "SRC_PW"}, {"SRC_PW": PASSWORD}),
-        "password_command": ({**structured, "password_command": "printf '%s\\nmore\\n' \"$SRC_PW\"; echo noise >&2"}, {"SRC_PW": PASSWORD}),
+        "keyword_env": ({"url_env": "SRC"}, {"SRC": f"host={host} port={port} dbname={db.name} user=reader password='{keyword}'"}),
         "socket_url": ({"url": f"postgresql://reader:{quoted}@/{db.name}?host={urllib.parse.quote(socket_dir, safe='')}&port={port}"}, {}),
         "socket_structured": ({**structured, "host": socket_dir, "password_env": "SRC_PW"}, {"SRC_PW": PASSWORD}),
         "passfile": ({"url": f"postgresql://reader@{host}:{port}/{db.name}?passfile={urllib.parse.quote(place.path('pgpass'), safe='')}"}, {}),
@@ -69,50 +48,15 @@ def forms(place, db):
 
 
 def test_every_form(place):
-    with guarded() as db:
-        wrong = []
-        for name, (source, env) in forms(place, db).items():
-            pg.config(place, source, [{"name": name, "table": "t"}])
-            results = [place.rivet(c, "-c", "rivet.yaml", env={"RIVET_LOG": "trace", **env}) for c in ("doctor", "run")]
-            if any(r.code for r in results) or len(place.dataset(name)) != 50:
-                wrong.append((name, [(r.code, r.out[-300:], r.err[-600:]) for r in results if r.code]))
-            no_secret(place, *results)
-            written = name in ("url", "postgres_scheme", "keyword", "raw_at", "structured", "socket_url", "query_password", "two_hosts")
-            warned = len(re.findall(r"\[WARN\].*password", results[1].err))
-            if not any(r.code for r in results) and warned != written:
-                wrong.append((name, f"{warned} warnings about a password in the file, want {int(written)}"))
-        assert not wrong, "\n".join(map(str, wrong))
+    sql_connect.every_form(place, pg, guarded, forms, ("url", "postgres_scheme", "keyword", "raw_at", "structured", "socket_url", "query_password", "two_hosts"))
 
 
 def test_wrong_passwords_tell_nothing(place):
-    with guarded() as db:
-        results = []
-        for name, (source, env) in forms(place, db).items():
-            db.sql("ALTER ROLE reader PASSWORD 'another'")
-            pg.config(place, source, [{"name": name, "table": "t"}], tuning={"max_retries": 3, "retry_backoff_ms": 5000})
-            started = time.monotonic()
-            for command in (("run", "-c", "rivet.yaml"), ("run", "-c", "rivet.yaml", "--json-errors"), ("check", "-c", "rivet.yaml"), ("doctor", "-c", "rivet.yaml", "--json")):
-                r = place.rivet(*command, env={"RIVET_LOG": "trace", **env})
-                assert r.code == 1, f"{name} {command}: {r}"
-                results.append(r)
-            assert time.monotonic() - started < 10, f"{name}: a wrong password is no reason to try again"
-        no_secret(place, *results)
-        assert '"code":"RIVET_SOURCE_AUTH"' in results[1].err
+    sql_connect.wrong_passwords_tell_nothing(place, pg, guarded, forms, lambda db: db.sql("ALTER ROLE reader PASSWORD 'another'"))
 
 
 def test_commands_that_print_configuration(place):
-    """plan, init, journal, metrics and state show no secret either."""
-    with guarded() as db:
-        url = forms(place, db)["url"][0]["url"]
-        pg.config(place, url, [{"name": "x", "table": "t"}])
-        env = {"RIVET_LOG": "trace", "SRC": url}
-        results = [place.rivet(*c, env=env) for c in (
-            ("run", "-c", "rivet.yaml", "--json"), ("plan", "-c", "rivet.yaml", "--format", "json"), ("plan", "-c", "rivet.yaml"), ("init", "--source", url), ("init", "--source-env", "SRC", "--discover"),
-            ("journal", "-c", "rivet.yaml", "-e", "x", "--json"), ("metrics", "-c", "rivet.yaml", "--json"), ("state", "-c", "rivet.yaml", "runs", "--json"),
-            ("check", "-c", "rivet.yaml", "--type-report", "--json"), ("validate", "-c", "rivet.yaml"))]
-        assert results[0].code == 0, results[0]
-        no_secret(place, *results)
-        assert "url_env: SRC" in place.rivet("init", "--source-env", "SRC", env=env, code=0).out
+    sql_connect.commands_that_print_configuration(place, pg, guarded, forms)
 
 
 def test_state_url_is_a_secret_too(place):
@@ -128,14 +72,7 @@ def test_state_url_is_a_secret_too(place):
 
 
 def test_password_commands_that_fail(place):
-    with guarded() as db:
-        base = {"host": "127.0.0.1", "port": db.server.port, "user": "reader", "database": db.name}
-        for command, limit in (("exit 3", 5), ("printf ''", 5), ("echo; echo second", 5), ("sleep 30", 20), ("printf s3cret-of-command; exit 1", 5)):
-            pg.config(place, {**base, "password_command": command}, [{"name": "x", "table": "t"}], tuning={"max_retries": 0})
-            started = time.monotonic()
-            r = place.rivet("run", "-c", "rivet.yaml", env={"RIVET_LOG": "trace"})
-            assert r.code in (1, 2) and time.monotonic() - started < limit, f"{command}: {r}"
-            assert "password_command" in r.err and "s3cret-of" not in r.err and "second" not in r.err, r
+    sql_connect.password_commands_that_fail(place, pg, guarded)
 
 
 def test_replica_and_session_attributes(place):
@@ -172,8 +109,4 @@ def test_sources_that_cannot_be_reached(place):
 
 
 def test_unset_variables(place):
-    pg.config(place, {"url_env": "NOT_SET_ANYWHERE"}, [{"name": "x", "table": "t"}])
-    r = place.rivet("run", "-c", "rivet.yaml", code=1)
-    pg.logged(r, "NOT_SET_ANYWHERE")
-    r = place.rivet("doctor", "-c", "rivet.yaml", code=1)
-    assert "[FAIL]" in r.out + r.err and "NOT_SET_ANYWHERE" in r.out + r.err
+    sql_connect.unset_variables(place, pg)

@@ -2,18 +2,12 @@
 import contextlib
 import os
 import re
-import socket
 
 import pg
+import sql_tls
+from sql_tls import own_address
 
 ALL = ["local all all trust", "host all all 127.0.0.1/32 trust", "host all all ::1/128 trust"]
-GOOD, BAD = "connects", "refused"
-MODES = ("disable", "prefer", "require", "verify-ca", "verify-full")
-# certificate of the server -> (ca_file, what each of MODES does with it)
-MATRIX = {"server": [("ca", "plain tls tls tls tls"), ("stranger", "plain tls tls no no"), (None, "plain tls tls no no")],
-          "expired": [("ca", "plain tls tls no no")], "othername": [("ca", "plain tls tls tls no")],
-          "selfsigned": [("ca", "plain tls tls no no"), ("selfsigned", "plain tls tls tls tls")],
-          None: [("ca", "plain plain no no no")]}
 
 
 @contextlib.contextmanager
@@ -46,19 +40,9 @@ def attempt(place, server, source, tls_block, env=None, name="x"):
 def test_modes_and_certificates(place):
     with servers() as (server, certs), pg.database(server) as db:
         db.sql("CREATE TABLE t (id integer PRIMARY KEY)")
-        name, wrong = db.name, []
+        name = db.name
         db.conn.close()
-        for certificate, rows in MATRIX.items():
-            present(server, certs, certificate)
-            for ca, outcomes in rows:
-                for mode, want in zip(MODES, outcomes.split()):
-                    block = {"mode": mode, **({"ca_file": certs.crt(ca)} if ca else {})}
-                    got, r = attempt(place, server, server.url(name), block)
-                    if got != want:
-                        wrong.append((certificate, ca, mode, got, "want " + want, r.out[-300:] + r.err[-300:]))
-                    if want == "no" and not (r.code == 1 and re.search(r"(?i)\btls\b|ssl|certificate", r.out + r.err)):
-                        wrong.append((certificate, ca, mode, "exit", r.code, r.out[-300:]))
-        assert not wrong, "\n".join(map(str, wrong))
+        sql_tls.matrix(certs, lambda c: present(server, certs, c), lambda block: attempt(place, server, server.url(name), block))
 
 
 def test_block_url_and_flags(place):
@@ -141,19 +125,6 @@ def test_damaged_ca_file(place):
         for path in (place.path("missing.pem"), place.write("garbage.pem", "no certificate\n")):
             got, r = attempt(place, server, server.url(name), {"ca_file": path})
             assert got == "no" and r.code == 1 and os.path.basename(path) in r.out + r.err, r
-
-
-def own_address():
-    """An address of this machine that is not loopback, without sending anything."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        try:
-            s.connect(("192.0.2.1", 9))
-            found = s.getsockname()[0]
-        except OSError:
-            found = "127.0.0.1"
-    if found.startswith("127."):
-        raise pg.Skip("this machine has no address but loopback")
-    return found
 
 
 def test_require_tls(place):

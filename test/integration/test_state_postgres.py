@@ -13,8 +13,9 @@ import lib
 import pg
 import test_crash_table as crash
 from lib import SIMPLE, fill, same_rows, table
+from sql_tls import own_address
 from test_postgres_pool import footprint, pooled
-from test_postgres_tls import own_address, present_on, servers, start_listening
+from test_postgres_tls import present_on, servers, start_listening
 
 X = {"name": "x", "table": "t"}
 INC = {"name": "i", "table": "t", "mode": "incremental", "cursor_column": "id"}
