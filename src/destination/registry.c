@@ -3,7 +3,8 @@
 #include "base/mem.h"
 #include "destination/destination.h"
 
-static const rv_dest_driver *const drivers[] = {&rv_dest_local, &rv_dest_stdout, NULL};
+static const rv_dest_driver *const drivers[] = {&rv_dest_local, &rv_dest_stdout, &rv_dest_s3,
+                                                &rv_dest_gcs,   &rv_dest_azure,  NULL};
 
 const rv_dest_driver *const *rv_dest_drivers(void)
 {

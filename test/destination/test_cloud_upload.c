@@ -385,8 +385,9 @@ RV_TEST(several_puts_share_the_lines)
     }
     for (int i = 0; i < N; i++)
         REQUIRE(pthread_create(&threads[i], NULL, send, &s[i]) == 0);
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < N; i++)
         (void)pthread_join(threads[i], NULL);
+    for (int i = 0; i < N; i++) {
         CHECK_EQ(s[i].st, RV_OK);
         CHECK_STR(fake_content(&t, s[i].key), s[i].content);
     }
