@@ -36,6 +36,13 @@ rv_status rv_mys_what(const rv_relation *rel, rv_arena *arena, const char **out,
     return RV_OK;
 }
 
+void rv_mys_advise(rv_error *err)
+{
+    if (err && err->code == RV_E_SOURCE_PERMISSION)
+        rv_hint(err, "GRANT SELECT on it to the user that Rivet connects as, or name the columns "
+                     "it may read in a query:");
+}
+
 /* --- descriptions --- */
 
 static rv_status copy_text(const char *text, rv_arena *arena, const char **out, rv_error *err)

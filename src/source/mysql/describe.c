@@ -12,8 +12,11 @@
 rv_status rv_mys_describe(rv_mys_resolving *v, const char *sql, uint64_t *out_rows, rv_error *err)
 {
     MYSQL_RES *r = NULL;
-    RV_TRY(rv_mys_ask(v->s, sql, WHAT, &r, err));
-    rv_status st = rv_mys_fields(r, v->arena, &v->columns, &v->n_columns, err);
+    rv_status st = rv_mys_ask(v->s, sql, WHAT, &r, err);
+    if (st == RV_OK)
+        st = rv_mys_fields(r, v->arena, &v->columns, &v->n_columns, err);
+    else
+        rv_mys_advise(err);
     if (st == RV_OK && out_rows)
         *out_rows = r ? mysql_num_rows(r) : 0;
     mysql_free_result(r);
@@ -30,7 +33,7 @@ rv_status rv_mys_description_print(const rv_mys_resolving *v, const char **out, 
         char type[120];
         (void)snprintf(type, sizeof type, "%d %lu %u %u %u %d%d%d", (int)f->type, f->length,
                        f->charset, f->decimals,
-                       f->flags & (UNSIGNED_FLAG | ENUM_FLAG | SET_FLAG | BINARY_FLAG), f->json,
+                       f->flags & (UNSIGNED_FLAG | ENUM_FLAG | SET_FLAG), f->json,
                        f->uuid, f->inet);
         RV_GO(
             rv_arena_printf(v->arena, &origin, err, "%s.%s.%s", f->db, f->org_table, f->org_name));

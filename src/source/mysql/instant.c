@@ -17,8 +17,8 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
-/* "2024-01-31 10:00:00.5" as the server writes it: a blank, no zone, no needless zeros. */
-static void server_timestamp(int64_t us, char *text)
+/* As people write it into text columns: "2024-01-31 10:00:00". */
+static void plain_timestamp(int64_t us, char *text)
 {
     (void)rv_timestamp_text(us, false, text);
     char *t = strchr(text, 'T');
@@ -79,8 +79,10 @@ rv_status rv_mys_instant(rv_source *s, const rv_relation *rel, int64_t us, bool 
     bool written = type == RV_STRING || type == RV_BINARY;
     if (!unix_seconds && type == RV_DATE)
         (void)rv_date_text(floor_div(us, US_PER_DAY), text);
-    else if (!unix_seconds && (type == RV_TIMESTAMP || type == RV_TIMESTAMP_TZ || written))
-        server_timestamp(us, text);
+    else if (!unix_seconds && (type == RV_TIMESTAMP || type == RV_TIMESTAMP_TZ))
+        (void)rv_timestamp_text(us, type == RV_TIMESTAMP_TZ, text);
+    else if (!unix_seconds && written)
+        plain_timestamp(us, text);
     else
         (void)snprintf(text, sizeof text, "%" PRId64, floor_div(us, 1000000));
     if (d.kind == RV_BINARY && r->bound.charset)
@@ -145,7 +147,7 @@ static bool canonical_time(rv_str text, rv_kind kind, char *out)
         return rv_time_parse(text, &v) == RV_TEMPORAL_OK && rv_time_text(v, out) > 0;
     if (rv_timestamp_parse(text, false, &v, &zoned) != RV_TEMPORAL_OK)
         return false;
-    server_timestamp(v, out);
+    (void)rv_timestamp_text(v, kind == RV_TIMESTAMP_TZ, out);
     return out[0] != '-' && out[0] != '+';
 }
 

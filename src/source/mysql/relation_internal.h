@@ -24,6 +24,8 @@ rv_status rv_mys_quoted_text(const char *text, rv_arena *arena, const char **out
 /* "reading table 'orders'", "reading the query". */
 rv_status rv_mys_what(const rv_relation *rel, rv_arena *arena, const char **out,
                       rv_error *err) RV_MUST_USE;
+/* A refused SELECT is the user's business: what to do about it. */
+void rv_mys_advise(rv_error *err);
 /* A result description copied into the arena. */
 rv_status rv_mys_fields(MYSQL_RES *r, rv_arena *arena, rv_mys_field **out, size_t *out_n,
                         rv_error *err) RV_MUST_USE;

@@ -123,9 +123,7 @@ static rv_status ask_server(rv_source *s, const char *schema, const char *name, 
         st = RV_OK;
     } else if (st != RV_OK && err) {
         *err = why;
-        if (st == RV_E_SOURCE_PERMISSION)
-            rv_hint(err, "GRANT SELECT on it to the user that Rivet connects as, or name the "
-                         "columns it may read in a query:");
+        rv_mys_advise(err);
     }
 done:
     mysql_free_result(r);
