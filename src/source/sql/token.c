@@ -98,7 +98,8 @@ static bool opens_line_comment(const rv_sql_lexer *l)
 }
 
 /* Behind blanks and comments; false: a comment that must not be read over. */
-static bool skip_space(rv_sql_lexer *l)
+/* False: the comment at *out_comment does not end, or must not be skipped. */
+static bool skip_space(rv_sql_lexer *l, size_t *out_comment)
 {
     while (!ended(l)) {
         if (is_blank(at(l, 0))) {
@@ -107,6 +108,7 @@ static bool skip_space(rv_sql_lexer *l)
             while (!ended(l) && at(l, 0) != '\n')
                 l->pos++;
         } else if (at(l, 0) == '/' && at(l, 1) == '*') {
+            *out_comment = l->pos;
             bool runs = at(l, 2) == '!' || (at(l, 2) == 'M' && at(l, 3) == '!');
             if ((runs && has(l, RV_SQL_MYSQL_REFUSALS)) || !skip_block_comment(l))
                 return false;
@@ -210,7 +212,7 @@ static rv_sql_token punctuation(rv_sql_lexer *l, size_t begin)
 rv_sql_token rv_sql_next(rv_sql_lexer *l)
 {
     size_t comment = l->pos;
-    if (!skip_space(l))
+    if (!skip_space(l, &comment))
         return bad(l, comment);
     size_t begin = l->pos;
     bool ok = true;
