@@ -1,43 +1,8 @@
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/check_internal.h"
 #include "engine/partition.h"
 #include "engine/run.h"
-
-/* ---- destination ---- */
-
-/* The nearest directory that exists must be writable; nothing is created. */
-static rv_status preflight_local(const char *path, rv_arena *a, rv_error *err)
-{
-    const char *at;
-    RV_TRY(rv_arena_cstr(a, rv_str_c(path), &at, err));
-    size_t len = strlen(at);
-    while (access(at, F_OK) != 0 && errno == ENOENT) {
-        while (len > 0 && at[len - 1] == '/')
-            len--;
-        while (len > 0 && at[len - 1] != '/')
-            len--;
-        if (len == 0) {
-            at = ".";
-            break;
-        }
-        RV_TRY(rv_arena_cstr(a, (rv_str){at, len}, &at, err));
-    }
-    if (access(at, W_OK | X_OK) == 0)
-        return RV_OK;
-    rv_status code = errno == EACCES || errno == EROFS ? RV_E_DEST_PERMISSION : RV_E_DEST_IO;
-    rv_status st = rv_fail_errno(err, code, errno, "destination '%s' is not writable", path);
-    rv_hint(err, "give this user write access to '%s', or choose another path", at);
-    return st;
-}
-
-static rv_status preflight(rv_job *job, rv_error *err)
-{
-    return job->x->dest.kind == RV_DEST_LOCAL ? preflight_local(job->prefix, &job->arena, err)
-                                              : RV_OK;
-}
 
 /* ---- one export ---- */
 
@@ -56,6 +21,10 @@ static rv_status gather(rv_checking *c, rv_error *err)
     rv_job *job = c->job;
     RV_TRY(rv_check_strategy(job, c->arena, &c->out->strategy, err));
     RV_TRY(rv_check_rows_text(job->rel->row_estimate, c->arena, &c->out->row_estimate, err));
+    /* InnoDB counts pages, not rows */
+    if (job->sd->engine == RV_ENGINE_MYSQL && job->rel->row_estimate >= 0)
+        RV_TRY(rv_arena_printf(c->arena, &c->out->row_estimate, err, "%s (imprecise)",
+                               c->out->row_estimate));
     RV_TRY(job->sd->facts(job->source, job->rel, &job->arena, &c->facts, err));
     RV_TRY(rv_arena_cstr(c->arena, rv_str_c(c->facts.scan_text ? c->facts.scan_text : ""),
                          &c->out->scan_type, err));
@@ -95,7 +64,7 @@ rv_status rv_check_export(rv_checking *c, rv_error *err)
     RV_TRY(rv_check_strategy(job, c->arena, &c->out->strategy, err));
     RV_TRY(rv_refuse_unbuilt(job->x, err));
     RV_TRY(rv_job_open(job, err));
-    RV_TRY(preflight(job, err));
+    RV_TRY(rv_check_destination(job, err));
     RV_TRY(resolve(c, err));
     if (job->x->partition_by)
         RV_TRY(rv_partition_plan_check(job, err));

@@ -48,7 +48,8 @@ static const char *verdict_word(const rv_checking *c)
         return cursor && rows <= 10 * M ? "EFFICIENT" : "ACCEPTABLE";
     if (rows <= 1 * M || (cursor && rows <= 50 * M))
         return "DEGRADED";
-    if (rel->row_bytes < 0)
+    /* MySQL's average is no measure: the catalog keeps it for a day, and counts pages */
+    if (rel->row_bytes < 0 || c->job->sd->engine == RV_ENGINE_MYSQL)
         return "UNSAFE";
     return predicted_peak(c) <= PEAK_LIMIT_BYTES ? "DEGRADED" : "UNSAFE";
 }

@@ -130,6 +130,23 @@ static rv_status open_source(rv_initing *in, rv_source **out, rv_error *err)
     return in->driver->open(in->env, &opts, out, err);
 }
 
+/* MySQL's schemas are databases, and the connection has chosen one: another would be read by a
+ * config whose URL names this one. */
+static rv_status place_database(rv_initing *in, rv_source *s, rv_error *err)
+{
+    const char *database = in->driver->info(s)->database, *schema = in->opts->schema;
+    if (in->source.engine != RV_ENGINE_MYSQL || !database || !database[0])
+        return RV_OK;
+    if (schema && strcmp(schema, database) != 0) {
+        rv_status st = rv_fail(err, RV_E_USAGE, "--schema %s: the source URL names database %s",
+                               schema, database);
+        rv_hint(err, "put the database into the URL, or leave --schema out");
+        return st;
+    }
+    in->database = database;
+    return RV_OK;
+}
+
 /* ---- tables ---- */
 
 /* '*' any run, '?' any byte; ASCII case counts. */
@@ -262,6 +279,7 @@ rv_status rv_engine_init(const rv_env *env, const rv_init_opts *opts, bool disco
     rv_status st;
     RV_GO(check_flags(opts, discover, err));
     RV_GO(open_source(&in, &s, err));
+    RV_GO(place_database(&in, s, err));
     RV_GO(scaffold(&in, s, discover, out, err));
     RV_GO(add_notes(&in, discover, notes, err));
 done:

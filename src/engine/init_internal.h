@@ -29,6 +29,7 @@ typedef struct rv_initing {
     rv_arena *arena;
     rv_cfg_source source; /* as the written config will see it */
     const rv_source_driver *driver;
+    const char *database; /* where bare table names lead, of engines whose schemas are databases */
     const char *url_file; /* as written to the config */
     const char *tls_ca;   /* likewise */
     rv_init_plan *plans;

@@ -243,6 +243,7 @@ static bool default_schema(const rv_initing *in, const char *schema)
         return true;
     const char *standard = in->source.engine == RV_ENGINE_POSTGRES ? "public"
                            : in->source.engine == RV_ENGINE_MSSQL  ? "dbo"
+                           : in->database                          ? in->database
                                                                    : in->opts->schema;
     return !standard || strcmp(schema, standard) == 0;
 }

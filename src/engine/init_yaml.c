@@ -144,19 +144,21 @@ static rv_status part_of_name(rv_buf *b, const char *s, rv_error *err)
 }
 
 /* Unusual parts of a table's name stand in double quotes, on every engine. */
-static rv_status table_name(const rv_init_plan *p, rv_buf *b, rv_error *err)
+static rv_status table_name(const rv_initing *in, const rv_init_plan *p, rv_buf *b, rv_error *err)
 {
+    const char *schema = p->table->schema;
+    bool own = schema && in->database && strcmp(schema, in->database) == 0;
     rv_buf name = RV_BUF_INIT;
     rv_status st = RV_OK;
-    if (p->table->schema) {
-        RV_GO(part_of_name(&name, p->table->schema, err));
+    if (schema && !own) {
+        RV_GO(part_of_name(&name, schema, err));
         RV_GO(rv_buf_add_byte(&name, '.', err));
     }
     RV_GO(part_of_name(&name, p->table->name, err));
     const char *text = rv_buf_cstr(&name);
     if (!text)
         RV_GO(rv_fail_memory(err));
-    if (p->table->schema && plain_ident(p->table->schema) && plain_ident(p->table->name))
+    if (schema && plain_ident(schema) && plain_ident(p->table->name))
         RV_GO(rv_buf_printf(b, err, "    table: %s\n", text));
     else
         RV_GO(key_value(b, "    table: ", text, err));
@@ -248,7 +250,7 @@ static rv_status destination(const rv_initing *in, const rv_init_plan *p, rv_buf
 static rv_status export_block(const rv_initing *in, const rv_init_plan *p, rv_buf *b, rv_error *err)
 {
     RV_TRY(key_value(b, "  - name: ", p->export_name, err));
-    RV_TRY(table_name(p, b, err));
+    RV_TRY(table_name(in, p, b, err));
     RV_TRY(column_comments(p, b, err));
     if (p->comment)
         RV_TRY(rv_buf_printf(b, err, "    # %s\n", p->comment));
