@@ -91,8 +91,9 @@ rv_status rv_my_finish(rv_my *c, rv_error *err) RV_MUST_USE;
 
 /* ---- rows.c ---- */
 
-/* STMT_ATTR_CB_RESULT: rows are read from their packet, not column by column. */
-void rv_my_ignore_column(void *ctx, unsigned column, unsigned char **row);
+/* STMT_ATTR_CB_RESULT, with the statement: steps over one column, as the library wants to be told
+ * where the next begins; what reads the row takes its packet. */
+void rv_my_pass_column(void *ctx, unsigned column, unsigned char **row);
 
 /* ---- kill.c ---- */
 

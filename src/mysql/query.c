@@ -60,8 +60,9 @@ rv_status rv_my_prepare(rv_my *c, rv_str sql, const char *what, MYSQL_STMT **out
     MYSQL_STMT *stmt = mysql_stmt_init(&c->my);
     int failed = stmt ? mysql_stmt_prepare(stmt, sql.ptr, sql.len) : 1;
     if (!failed)
-        failed = mysql_stmt_attr_set(stmt, STMT_ATTR_CB_RESULT,
-                                     (const void *)(uintptr_t)&rv_my_ignore_column);
+        failed = mysql_stmt_attr_set(stmt, STMT_ATTR_CB_USER_DATA, stmt) ||
+                 mysql_stmt_attr_set(stmt, STMT_ATTR_CB_RESULT,
+                                     (const void *)(uintptr_t)&rv_my_pass_column);
     rv_my_leave(before);
     rv_status st = failed ? fail_running(c, stmt, what, err) : rv_my_finish(c, err);
     if (st == RV_OK)
