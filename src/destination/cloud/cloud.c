@@ -414,8 +414,8 @@ rv_status rv_cloud_abort_upload(rv_dest *d, const char *key, const char *upload_
     rv_lines_give(&d->lines, h);
     if (st == RV_E_DEST_PERMISSION) {
         RV_LOG_WARN(d->env,
-                    "%s%s: an unfinished upload stays, it may not be aborted: %s\nA lifecycle rule "
-                    "of the bucket for incomplete uploads clears it away",
+                    "%s%s: an unfinished upload stays, for it may not be aborted (a lifecycle rule "
+                    "for incomplete uploads clears it away): %s",
                     rv_cloud_uri(d), key, denied.text);
         return RV_OK;
     }
