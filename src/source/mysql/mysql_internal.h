@@ -35,7 +35,10 @@ struct rv_source {
     bool in_transaction_only; /* proxysql, multiplexed: settings hold only between START
                                  TRANSACTION and COMMIT */
     const char *settings;     /* the SET list of in_transaction_only, NULL otherwise */
+    bool in_page;             /* between rv_mys_page_begin and _end */
+    rv_buf restore;           /* what gives such a backend its settings back; len 0: nothing */
     int64_t timeout_ms;       /* statement limit in effect; 0 none */
+    int64_t lock_s;           /* lock limit in effect; 0 none */
     uint64_t max_value_bytes; /* 0 = none */
     bool snapshot;            /* inside snapshot_begin .. snapshot_end */
     bool ansi_quotes;         /* of the session: "x" is an identifier in the user's SQL */

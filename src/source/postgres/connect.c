@@ -2,11 +2,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/process.h"
 #include "config/url.h"
 #include "source/postgres/postgres_internal.h"
+#include "source/sql/login.h"
 
-#define PASSWORD_COMMAND_US 10000000
 #define PARAMS_OWN 12 /* at most what a structured source and its tls block write */
 
 typedef struct params {
@@ -20,48 +19,13 @@ static void put(params *p, const char *key, const char *value)
         p->items[p->n++] = (rv_pg_param){key, value};
 }
 
-static rv_status below_config(const rv_cfg_source *cfg, const char *path, rv_arena *arena,
-                              const char **out, rv_error *err)
-{
-    *out = path;
-    if (!path || path[0] == '/')
-        return RV_OK;
-    return rv_arena_printf(arena, out, err, "%s/%s", cfg->config_dir, path);
-}
-
 /* ---- structured form ---- */
-
-static rv_status password(const rv_env *env, const rv_cfg_source *cfg, rv_arena *arena,
-                          const char **out, rv_error *err)
-{
-    *out = cfg->password;
-    if (cfg->password_env) {
-        *out = rv_env_get(env, cfg->password_env);
-        if (!*out)
-            return rv_fail(err, RV_E_CONFIG_NO_CONNECTION,
-                           "environment variable '%s', named by source.password_env, is not set",
-                           cfg->password_env);
-    } else if (cfg->password_command) {
-        rv_buf line = RV_BUF_INIT;
-        rv_status st = rv_process_line(cfg->password_command, PASSWORD_COMMAND_US, env->cancel,
-                                       "source.password_command", &line, err);
-        if (st == RV_E_IO)
-            st = rv_wrap(err, RV_E_SOURCE_AUTH, "the source's password is not to be had");
-        if (st == RV_OK)
-            st = rv_arena_cstr(arena, rv_buf_str(&line), out, err);
-        if (line.ptr)
-            explicit_bzero(line.ptr, line.cap);
-        rv_buf_free(&line);
-        RV_TRY(st);
-    }
-    return *out ? rv_secrets_add(env->secrets, rv_str_c(*out), err) : RV_OK;
-}
 
 static rv_status structured(const rv_env *env, const rv_cfg_source *cfg, rv_arena *arena,
                             params *out, rv_error *err)
 {
     const char *secret = NULL, *port = NULL;
-    RV_TRY(password(env, cfg, arena, &secret, err));
+    RV_TRY(rv_sql_password(env, cfg, arena, &secret, err));
     RV_TRY(rv_arena_printf(arena, &port, err, "%u", cfg->port));
     put(out, "host", cfg->host);
     put(out, "port", port);
@@ -72,31 +36,6 @@ static rv_status structured(const rv_env *env, const rv_cfg_source *cfg, rv_aren
 }
 
 /* ---- TLS ---- */
-
-/* libpq 15 knows no system store of its own: the bundle of the distribution is named instead. */
-static const char *system_bundle(void)
-{
-    static const char *const places[] = {
-        "/etc/ssl/certs/ca-certificates.crt",                /* Debian, Alpine, Arch */
-        "/etc/pki/tls/certs/ca-bundle.crt",                  /* Fedora, RHEL */
-        "/etc/ssl/ca-bundle.pem",                            /* openSUSE */
-        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* CentOS */
-        "/etc/ssl/cert.pem",                                 /* others */
-    };
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
-        if (access(places[i], R_OK) == 0)
-            return places[i];
-    return NULL;
-}
-
-static rv_status fail_no_bundle(rv_error *err)
-{
-    rv_status st = rv_fail(err, RV_E_SOURCE_TLS,
-                           "the server's certificate cannot be verified: this system has no "
-                           "bundle of certificate authorities");
-    rv_hint(err, "install ca-certificates, or name a file under source.tls.ca_file");
-    return st;
-}
 
 static bool is_tls_param(const char *key)
 {
@@ -119,12 +58,7 @@ static const char *block_mode(const rv_cfg_tls *tls)
         [RV_TLS_REQUIRE] = "require",
         [RV_TLS_VERIFY_CA] = "verify-ca",
     };
-    /* a block that names no mode means all of it */
-    rv_tls_mode mode = tls->mode == RV_TLS_UNSET ? RV_TLS_VERIFY_FULL : tls->mode;
-    if (mode >= RV_TLS_VERIFY_CA && tls->accept_invalid_certs)
-        mode = RV_TLS_REQUIRE;
-    else if (mode == RV_TLS_VERIFY_FULL && tls->accept_invalid_hostnames)
-        mode = RV_TLS_VERIFY_CA;
+    rv_tls_mode mode = rv_sql_tls_mode(tls);
     return mode == RV_TLS_VERIFY_FULL ? "verify-full" : names[mode];
 }
 
@@ -132,15 +66,13 @@ static rv_status tls_block(const rv_cfg_source *cfg, rv_arena *arena, params *ou
 {
     const char *root = NULL, *cert = NULL, *key = NULL;
     const char *mode = block_mode(&cfg->tls);
-    RV_TRY(below_config(cfg, cfg->tls.ca_file, arena, &root, err));
-    RV_TRY(below_config(cfg, cfg->tls.cert_file, arena, &cert, err));
-    RV_TRY(below_config(cfg, cfg->tls.key_file, arena, &key, err));
+    RV_TRY(rv_sql_config_path(cfg, cfg->tls.ca_file, arena, &root, err));
+    RV_TRY(rv_sql_config_path(cfg, cfg->tls.cert_file, arena, &cert, err));
+    RV_TRY(rv_sql_config_path(cfg, cfg->tls.key_file, arena, &key, err));
     if (strncmp(mode, "verify-", 7) != 0)
         root = NO_ROOT;
     else if (!root)
-        root = system_bundle();
-    if (!root)
-        return fail_no_bundle(err);
+        RV_TRY(rv_sql_ca_bundle(&root, err));
     put(out, "sslmode", mode);
     put(out, "sslrootcert", root);
     put(out, "sslcert", cert);
@@ -177,9 +109,9 @@ static rv_status tls_of_url(const rv_env *env, params *p, rv_error *err)
     bool verify = mode && strncmp(mode->value, "verify-", 7) == 0;
     if (!asked && (root || !verify || has_default_root(env)))
         return RV_OK;
-    const char *bundle = system_bundle();
-    if (!bundle)
-        return fail_no_bundle(err);
+    /* libpq 15 knows no system store of its own: the distribution's bundle is named instead */
+    const char *bundle = NULL;
+    RV_TRY(rv_sql_ca_bundle(&bundle, err));
     put(p, "sslrootcert", bundle);
     if (!mode)
         put(p, "sslmode", "verify-full");
