@@ -4,6 +4,7 @@ source. `engine` is the module pg or my, `on` one of its servers."""
 import datetime
 import glob
 import json
+import os
 import random
 
 from lib import read_part, same_rows
@@ -172,3 +173,21 @@ def shapes_of(place, engine, db, tables, tuning, more=()):
         assert sorted(r["v"] for r in place.dataset(name, f"out/{name}")) == list(range(1, n + 1)), name
     r = place.rivet("check", "-c", "rivet.yaml", "--json", code=0)
     return {x["export"]: (x["read_shape"], x["read_key"]) for x in map(json.loads, r.out.splitlines())}
+
+
+def reconcile_and_repair(place, engine, on, how):
+    """A part lost from the destination and one that the source no longer agrees with are found and read again."""
+    with engine.database(on) as db:
+        engine.simple(db, 6000)
+        engine.config(place, db, [{"name": "x", "table": "t", "chunk_size": 1000, "chunk_checkpoint": True, **how}])
+        place.rivet("run", "-c", "rivet.yaml", "--validate", "--reconcile", code=0)
+        part = place.manifests("x")[-1]["parts"][2]["path"]
+        os.unlink(place.path("out", part))
+        db.sql("DELETE FROM t WHERE id = 5500")
+        r = place.rivet("reconcile", "-c", "rivet.yaml", "-e", "x", "--json", code=3)
+        summary = json.loads(r.out)["summary"]
+        assert summary["mismatches"] == 1 and summary["damaged"] == 1, summary
+        place.rivet("repair", "-c", "rivet.yaml", "-e", "x", "--execute", code=0)
+        same_rows(place.dataset("x"), db.rows("SELECT * FROM t"))
+        place.rivet("reconcile", "-c", "rivet.yaml", "-e", "x", code=0)
+        place.rivet("validate", "-c", "rivet.yaml", "--depth", "full", code=0)

@@ -1,11 +1,11 @@
 """Corners of PostgreSQL: types and names nobody plans for, keys and cursors with extreme values.
 Each is exported exactly or refused by name, never changed."""
 import json
-import os
 import re
 
 import pg
 import pyarrow.parquet as pq
+import sql_modes
 from lib import same_rows
 
 ODD = [("mood[]", "'{sad,NULL}'"), ("int_list", "'{1,2}'"), ("int4range[]", "'{\"[1,3)\",NULL}'"), ("pg_snapshot", "'10:20:10,14'"),
@@ -199,17 +199,4 @@ def test_chunks_at_the_limits(place):
 
 
 def test_reconcile_and_repair(place):
-    """A part lost from the destination is found and read again from the server."""
-    with pg.database() as db:
-        pg.simple(db, 6000)
-        pg.config(place, db, [{"name": "x", "table": "t", "mode": "chunked", "chunk_column": "id", "chunk_size": 1000, "chunk_checkpoint": True}])
-        place.rivet("run", "-c", "rivet.yaml", code=0)
-        part = place.manifests("x")[-1]["parts"][2]["path"]
-        os.unlink(place.path("out", part))
-        db.sql("DELETE FROM t WHERE id = 5500")
-        r = place.rivet("reconcile", "-c", "rivet.yaml", "-e", "x", "--json", code=3)
-        summary = json.loads(r.out)["summary"]
-        assert summary["mismatches"] == 1 and summary["damaged"] == 1, summary
-        place.rivet("repair", "-c", "rivet.yaml", "-e", "x", "--execute", code=0)
-        same_rows(place.dataset("x"), db.rows("SELECT * FROM t"))
-        place.rivet("reconcile", "-c", "rivet.yaml", "-e", "x", code=0)
+    sql_modes.reconcile_and_repair(place, pg, 15, {"mode": "chunked", "chunk_column": "id"})

@@ -7,6 +7,7 @@ import re
 import psycopg
 import pg
 from lib import Skip
+from operators import block, doctor, has, scaffold
 
 SHOP = [
     "CREATE TYPE status AS ENUM ('new', 'paid', 'sent')", "CREATE TYPE pair AS (a int, b text)", "CREATE DOMAIN money2 AS numeric(12,2)",
@@ -56,29 +57,6 @@ def shop():
         yield db
 
 
-def scaffold(text):
-    """The scaffold as it would be loaded: maps by two columns of indentation, one list, plain or quoted scalars."""
-    doc, stack = {}, []
-    for line in text.splitlines():
-        bare = line if '"' in line else re.sub(r"\s+# .*", "", line)
-        if not bare.strip() or bare.lstrip().startswith("#"):
-            continue
-        depth, item = len(bare) - len(bare.lstrip()), bare.strip()
-        if item.startswith("- "):
-            doc["exports"] = doc["exports"] or []
-            doc["exports"].append({})
-            stack, depth, item = [(-1, doc), (2, doc["exports"][-1])], depth + 2, item[2:]
-        stack = [s for s in stack if s[0] < depth] or [(-1, doc)]
-        if stack[-1][0] == 2 and depth == 4 or depth > stack[-1][0]:
-            key, value = re.fullmatch(r'("(?:[^"\\]|\\.)*"|[^:]+):(.*)', item).groups()
-            key, value = (json.loads(t) if t.startswith('"') else t for t in (key, value.strip()))
-            into = stack[-1][1]
-            into[key] = {} if value == "" else True if value == "true" else int(value) if re.fullmatch(r"\d+", value) else value
-            if value == "":
-                stack.append((depth, into[key]))
-    return doc
-
-
 def env_of(db, **kw):
     return {"DATABASE_URL": db.url(**kw)}
 
@@ -86,17 +64,6 @@ def env_of(db, **kw):
 def reports(place, *args, code=0, **kw):
     r = place.rivet("check", "-c", "rivet.yaml", "--json", *args, code=code, **kw)
     return {x["export"]: x for x in map(json.loads, r.out.splitlines())}, r
-
-
-def block(text, name):
-    found = re.search(rf"(?ms)^Export: {re.escape(name)}\b.*?(?=^Export: |\Z)", text)
-    assert found, f"no block {name} in {text}"
-    return found.group(0)
-
-
-def has(text, *patterns):
-    for p in patterns:
-        assert re.search(p, text, re.M), f"no match for {p!r} in {text}"
 
 
 def test_scaffold_runs_unchanged(place):
@@ -294,13 +261,6 @@ def test_type_report_with_targets(place):
         has(r.out, r"^Export: p  \[target: bigquery\]$", r"Column +Source type +Rivet type +Arrow type +Fidelity +Target type +Status +Note", r"PARSE_JSON\(")
         r = place.rivet("check", "-c", "rivet.yaml", "--type-report", code=0)
         has(r.out, r"^  attrs +jsonb +json +Utf8 +logical_string *$", r"^  sku +uuid +uuid +FixedSizeBinary\(16\) +exact *$")
-
-
-def doctor(place, code, **kw):
-    r = place.rivet("doctor", "-c", "rivet.yaml", "--json", code=code, **kw)
-    doc = json.loads(r.out)
-    assert list(doc) == ["config_path", "all_ok", "checks"] and all(list(c) == ["name", "ok", "detail", "hint"] for c in doc["checks"]), doc
-    return doc, {c["name"]: c for c in doc["checks"]}
 
 
 def test_doctor(place):
