@@ -3,7 +3,8 @@
 
 const rv_source_driver *const *rv_source_drivers(void)
 {
-    static const rv_source_driver *const drivers[] = {&rv_source_sqlite, &rv_source_postgres, NULL};
+    static const rv_source_driver *const drivers[] = {&rv_source_sqlite, &rv_source_postgres,
+                                                      &rv_source_mysql, NULL};
     return drivers;
 }
 
