@@ -26,7 +26,8 @@ rv_status rv_s3_add_encryption(rv_s3_call *c, rv_error *err)
 
 rv_status rv_s3_add_object(rv_s3_call *c, const rv_store_write *w, rv_error *err)
 {
-    RV_TRY(rv_call_add(&c->call, "Content-Type", w->mime, err));
+    if (w->mime)
+        RV_TRY(rv_call_add(&c->call, "Content-Type", w->mime, err));
     RV_TRY(rv_call_add(&c->call, RV_S3_OWNER, w->owner_token, err));
     RV_TRY(rv_call_add(&c->call, RV_S3_MD5, w->md5, err));
     return rv_s3_add_encryption(c, err);
