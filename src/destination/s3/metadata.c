@@ -72,7 +72,7 @@ static rv_status check_host(const char *url, bool *direct, rv_error *err)
 {
     static const char *const agents[] = {"169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"};
     rv_endpoint e;
-    const char *wrong = rv_endpoint_read(rv_str_c(url), true, &e);
+    const char *wrong = rv_endpoint_read((rv_str){url, strcspn(url, "?")}, true, &e);
     if (wrong)
         return rv_fail(err, RV_E_DEST_AUTH, "AWS_CONTAINER_CREDENTIALS_FULL_URI %s", wrong);
     *direct = e.loopback;
