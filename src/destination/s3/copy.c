@@ -51,8 +51,9 @@ static rv_status copy_whole(rv_store *s, rv_http *h, const char *from, const rv_
     if (*outcome != RV_STORE_DONE)
         goto done;
     RV_GO(read_etag(&c, &etag, err));
+    const rv_s3_sums sums = {.etag = etag, .md5 = version->md5, .crc = ""};
     if (version->md5[0] && rv_s3_is_md5(etag))
-        st = rv_s3_compare(&c, etag, version->md5, "", &told, err);
+        st = rv_s3_compare(&c, &sums, &told, err);
 done:
     rv_s3_call_free(&c);
     return st;
@@ -129,7 +130,7 @@ static rv_status copy_pieces(rv_store *s, rv_http *h, const char *from, const rv
 {
     rv_store_piece *pieces = NULL;
     uint64_t n = (version->size_bytes + PIECE - 1) / PIECE;
-    rv_str etag;
+    rv_s3_finished finished;
     rv_s3_call c;
     if (n > PIECES_MAX)
         return rv_fail(err, RV_E_DEST_IO, "%s/%s is too large to be copied", s->uri, from);
@@ -146,7 +147,7 @@ static rv_status copy_pieces(rv_store *s, rv_http *h, const char *from, const rv
     rv_s3_call_begin(&c, s, h, "POST", to, "s3:PutObject");
     rv_status st = rv_s3_add_condition(&c, RV_STORE_IF_ABSENT, NULL, err);
     if (st == RV_OK)
-        st = rv_s3_finish_parts(&c, upload_id, pieces, (size_t)n, &etag, outcome, err);
+        st = rv_s3_finish_parts(&c, upload_id, pieces, (size_t)n, &finished, outcome, err);
     rv_s3_call_free(&c);
     return st;
 }

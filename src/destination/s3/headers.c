@@ -121,20 +121,30 @@ static rv_status differs(const rv_s3_call *c, const char *what, rv_str got, cons
     return rv_http_fail(&c->call.req, &c->call.r, RV_E_DEST_CORRUPT, rv_str_c(words), err);
 }
 
-rv_status rv_s3_compare(const rv_s3_call *c, rv_str etag, const char *md5, const char *crc,
-                        bool *told, rv_error *err)
+rv_status rv_s3_compare(const rv_s3_call *c, const rv_s3_sums *sums, bool *told, rv_error *err)
 {
-    rv_str theirs = rv_http_header_get(&c->call.r, "x-amz-checksum-crc32c");
     *told = false;
-    if (crc[0] && theirs.len) {
-        if (!rv_str_eq(theirs, rv_str_c(crc)))
-            return differs(c, "CRC-32C", theirs, crc, err);
+    if (sums->crc[0] && sums->theirs.len) {
+        if (!rv_str_eq(sums->theirs, rv_str_c(sums->crc)))
+            return differs(c, "CRC-32C", sums->theirs, sums->crc, err);
         *told = true;
     }
-    if (rv_s3_is_kms(&c->call.r) || !etag.len) /* the ETag of such an object is no MD5 */
+    if (rv_s3_is_kms(&c->call.r) || !sums->etag.len) /* the ETag of such an object is no MD5 */
         return RV_OK;
     *told = true;
-    return rv_str_eq_nocase(etag, rv_str_c(md5)) ? RV_OK : differs(c, "ETag", etag, md5, err);
+    return rv_str_eq_nocase(sums->etag, rv_str_c(sums->md5))
+               ? RV_OK
+               : differs(c, "ETag", sums->etag, sums->md5, err);
+}
+
+rv_status rv_s3_compare_body(const rv_s3_call *c, const char *md5, const char *crc, bool *told,
+                             rv_error *err)
+{
+    const rv_s3_sums sums = {.etag = rv_s3_etag(&c->call.r),
+                             .theirs = rv_http_header_get(&c->call.r, "x-amz-checksum-crc32c"),
+                             .md5 = md5,
+                             .crc = crc};
+    return rv_s3_compare(c, &sums, told, err);
 }
 
 rv_status rv_s3_compare_size(rv_store *s, rv_http *h, const char *name, uint64_t size_bytes,

@@ -37,7 +37,7 @@ rv_status rv_s3_put(rv_store *s, rv_http *h, const rv_store_write *w, rv_store_o
     RV_GO(rv_s3_send(&c, err));
     RV_GO(rv_s3_settle(&c, out, err));
     if (*out == RV_STORE_DONE)
-        st = rv_s3_compare(&c, rv_s3_etag(&c.call.r), w->md5, crc, &told, err);
+        st = rv_s3_compare_body(&c, w->md5, crc, &told, err);
 done:
     rv_s3_call_free(&c);
     return st == RV_OK && !told ? rv_s3_compare_size(s, h, w->name, w->size_bytes, err) : st;
@@ -63,12 +63,11 @@ rv_status rv_s3_upload_part(rv_store *s, rv_http *h, const rv_store_write *w, co
         RV_GO(rv_s3_settle(&c, outcome, err));
         if (*outcome != RV_STORE_DONE)
             break;
-        rv_str etag = rv_s3_etag(&c.call.r);
-        st = rv_s3_compare(&c, etag, io->md5, crc, &told, err);
+        st = rv_s3_compare_body(&c, io->md5, crc, &told, err);
         if (st == RV_E_DEST_CORRUPT && round == 0)
             continue;
         if (st == RV_OK)
-            st = rv_s3_tag(etag, crc, io->tag, err);
+            st = rv_s3_tag(rv_s3_etag(&c.call.r), crc, io->tag, err);
         break;
     }
 done:

@@ -107,10 +107,17 @@ rv_str rv_s3_etag(const rv_http_response *r);
 rv_str rv_s3_unquote(rv_str etag);
 bool rv_s3_is_kms(const rv_http_response *r);
 bool rv_s3_is_md5(rv_str text); /* 32 hex digits */
-/* Compares what the store says of a body with what was sent: RV_E_DEST_CORRUPT. *told: it said
- * something to compare. */
-rv_status rv_s3_compare(const rv_s3_call *c, rv_str etag, const char *md5, const char *crc,
-                        bool *told, rv_error *err) RV_MUST_USE;
+/* Compares what the store says with what was sent: RV_E_DEST_CORRUPT. `etag` is compared with `md5`
+ * but where it is none (KMS), `theirs` with `crc` where both are told. *told: something was. */
+typedef struct rv_s3_sums {
+    rv_str etag, theirs;
+    const char *md5, *crc;
+} rv_s3_sums;
+rv_status rv_s3_compare(const rv_s3_call *c, const rv_s3_sums *sums, bool *told,
+                        rv_error *err) RV_MUST_USE;
+/* The same of a body's own answer. */
+rv_status rv_s3_compare_body(const rv_s3_call *c, const char *md5, const char *crc, bool *told,
+                             rv_error *err) RV_MUST_USE;
 /* The object's size by a HEAD, where nothing else was told; denied: fine. RV_E_DEST_CORRUPT. */
 rv_status rv_s3_compare_size(rv_store *s, rv_http *h, const char *name, uint64_t size_bytes,
                              rv_error *err) RV_MUST_USE;
@@ -138,6 +145,10 @@ rv_status rv_s3_upload_finish(rv_store *s, rv_http *h, const rv_store_write *w,
 rv_status rv_s3_upload_abort(rv_store *s, rv_http *h, const char *name, const char *upload_id,
                              rv_store_outcome *outcome, rv_error *err);
 
+/* leftover.c: aborts every open upload of this very name. */
+rv_status rv_s3_abort_leftovers(rv_store *s, rv_http *h, const char *name,
+                                rv_store_outcome *outcome, rv_error *err) RV_MUST_USE;
+
 /* ---- upload.c, for copies in parts ---- */
 
 /* Sends CreateMultipartUpload as `c` was made ready. */
@@ -145,9 +156,14 @@ rv_status rv_s3_begin_parts(rv_s3_call *c, rv_buf *upload_id, rv_store_outcome *
                             rv_error *err) RV_MUST_USE;
 /* What a piece is called: the ETag (no quotes), a blank, the CRC-32C (may be empty). */
 rv_status rv_s3_tag(rv_str etag, const char *crc, char out[128], rv_error *err) RV_MUST_USE;
-/* Sends CompleteMultipartUpload; *etag borrows from the call's arena. */
+/* What a finished upload says of itself, borrowed from the call's arena. */
+typedef struct rv_s3_finished {
+    rv_str etag; /* no quotes */
+    rv_str crc;  /* of the parts' CRC-32Cs, "-" and their number; len 0: not told */
+} rv_s3_finished;
+/* Sends CompleteMultipartUpload. */
 rv_status rv_s3_finish_parts(rv_s3_call *c, const char *upload_id, const rv_store_piece *pieces,
-                             size_t n, rv_str *etag, rv_store_outcome *outcome,
+                             size_t n, rv_s3_finished *out, rv_store_outcome *outcome,
                              rv_error *err) RV_MUST_USE;
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "destination/s3/s3_internal.h"
+#include "net/crypto.h"
 
 #define ABORT_US ((int64_t)10000000)
 
@@ -78,12 +79,13 @@ static rv_status write_list(const rv_store_piece *pieces, size_t n, rv_buf *out,
 /* ---- finish ---- */
 
 rv_status rv_s3_finish_parts(rv_s3_call *c, const char *upload_id, const rv_store_piece *pieces,
-                             size_t n, rv_str *etag, rv_store_outcome *outcome, rv_error *err)
+                             size_t n, rv_s3_finished *out, rv_store_outcome *outcome,
+                             rv_error *err)
 {
     rv_buf list = RV_BUF_INIT;
     const rv_xml *root = NULL;
     rv_status st;
-    *etag = (rv_str){NULL, 0};
+    *out = (rv_s3_finished){.etag = {NULL, 0}};
     rv_s3_param(c, "uploadId", upload_id);
     c->error_in_200 = c->may_miss = true;
     RV_GO(write_list(pieces, n, &list, err));
@@ -98,7 +100,8 @@ rv_status rv_s3_finish_parts(rv_s3_call *c, const char *upload_id, const rv_stor
         *outcome = RV_STORE_MISSING;
         st = RV_OK;
     } else if (st == RV_OK) {
-        *etag = rv_s3_unquote(rv_xml_text(root, "ETag"));
+        out->etag = rv_s3_unquote(rv_xml_text(root, "ETag"));
+        out->crc = rv_xml_text(root, "ChecksumCRC32C");
     }
 done:
     c->call.req.body = (rv_http_body){.kind = RV_HTTP_NO_BODY};
@@ -121,21 +124,46 @@ static void expected_etag(const rv_store_piece *pieces, size_t n, char out[64])
     (void)snprintf(out, 64, "%s-%zu", hex, n);
 }
 
+/* The CRC-32C of the parts' CRC-32Cs, "-" and their number; "" when one has none. */
+static void expected_crc(const rv_store_piece *pieces, size_t n, char out[64])
+{
+    rv_buf raw = RV_BUF_INIT, text = RV_BUF_INIT;
+    uint32_t crc = 0;
+    bool whole = true;
+    out[0] = '\0';
+    for (size_t i = 0; whole && i < n; i++) {
+        rv_buf_clear(&raw);
+        const char *blank = strchr(pieces[i].tag, ' ');
+        whole = blank && rv_unbase64(rv_str_c(blank + 1), &raw) && raw.len == 4;
+        if (whole)
+            crc = rv_crc32c(crc, raw.ptr, raw.len);
+    }
+    const uint8_t be[] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8),
+                          (uint8_t)crc};
+    if (whole && rv_base64((rv_bytes){be, sizeof be}, RV_BASE64, &text, NULL) == RV_OK)
+        (void)snprintf(out, 64, "%.*s-%zu", (int)text.len, (const char *)text.ptr, n);
+    rv_buf_free(&raw);
+    rv_buf_free(&text);
+}
+
 rv_status rv_s3_upload_finish(rv_store *s, rv_http *h, const rv_store_write *w,
                               const char *upload_id, const rv_store_piece *pieces, size_t n,
                               rv_store_outcome *outcome, rv_error *err)
 {
-    char want[64];
-    rv_str etag;
+    char md5[64], crc[64];
+    rv_s3_finished finished;
     bool told = true;
     rv_s3_call c;
     rv_status st;
     rv_s3_call_begin(&c, s, h, "POST", w->name, "s3:PutObject");
     RV_GO(rv_s3_add_condition(&c, w->condition, w->version, err));
-    RV_GO(rv_s3_finish_parts(&c, upload_id, pieces, n, &etag, outcome, err));
+    RV_GO(rv_s3_finish_parts(&c, upload_id, pieces, n, &finished, outcome, err));
     if (*outcome == RV_STORE_DONE) {
-        expected_etag(pieces, n, want);
-        st = rv_s3_compare(&c, etag, want, "", &told, err);
+        const rv_s3_sums sums = {
+            .etag = finished.etag, .theirs = finished.crc, .md5 = md5, .crc = crc};
+        expected_etag(pieces, n, md5);
+        expected_crc(pieces, n, crc);
+        st = rv_s3_compare(&c, &sums, &told, err);
     }
 done:
     rv_s3_call_free(&c);
@@ -148,6 +176,8 @@ rv_status rv_s3_upload_abort(rv_store *s, rv_http *h, const char *name, const ch
                              rv_store_outcome *outcome, rv_error *err)
 {
     rv_s3_call c;
+    if (!upload_id[0])
+        return rv_s3_abort_leftovers(s, h, name, outcome, err);
     rv_s3_call_begin(&c, s, h, "DELETE", name, "s3:AbortMultipartUpload");
     rv_s3_param(&c, "uploadId", upload_id);
     c.may_miss = true;
