@@ -122,6 +122,7 @@ typedef struct rv_dest_driver {
                         rv_remove_outcome *out, rv_error *err);
     /* Quarantine: moves within the prefix, never over an existing object. */
     rv_status (*move)(rv_dest *d, const char *from, const char *to, rv_error *err);
+    /* upload_id NULL: it was not recorded; whatever is open under this very name. */
     rv_status (*abort_upload)(rv_dest *d, const char *key, const char *upload_id, rv_error *err);
     /* Writes, reads back and deletes .rivet_doctor_probe. */
     rv_status (*probe)(rv_dest *d, rv_probe *out, rv_error *err);

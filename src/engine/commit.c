@@ -3,6 +3,7 @@
 
 #include "base/fault.h"
 #include "engine/execute_internal.h"
+#include "engine/objects.h"
 
 #define RV_TARGET "engine"
 
@@ -40,9 +41,7 @@ rv_status rv_unit_upload_rest(rv_job *job, const char *unit, rv_error *err)
         bool pending = strcmp(parts.rows[i].status, "pending") == 0;
         if (!pending && !parts.rows[i].spool_path)
             continue;
-        if (parts.rows[i].upload_id) /* of the process that died */
-            st = job->dd->abort_upload(job->dest, parts.rows[i].file_name, parts.rows[i].upload_id,
-                                       err);
+        st = rv_part_abort_left(job->dd, job->dest, &parts.rows[i], err);
         if (st == RV_OK)
             st = rv_part_upload(job, &parts.rows[i], true, &outcome, err);
         if (st == RV_OK && outcome == RV_PUT_FOREIGN)

@@ -186,8 +186,8 @@ rv_status rv_offer_record(rv_job *job, const char *unit, rv_earlier *earlier, rv
             continue;
         }
         o->recorded = row != NULL;
-        if (row && row->upload_id) /* an earlier process was about to write it */
-            RV_TRY(job->dd->abort_upload(job->dest, row->file_name, row->upload_id, err));
+        if (row) /* an earlier process was about to write it */
+            RV_TRY(rv_part_abort_left(job->dd, job->dest, row, err));
         const rv_part_row intent = row_of(job, unit, o);
         RV_TRY(rv_state_part_intent(job->state, &job->lease, job->prefix, &intent, err));
         RV_KILL_POINT("part-intent");

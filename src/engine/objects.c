@@ -1,5 +1,7 @@
 #include "engine/objects.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 #define STEP_BYTES (256u * 1024u)
@@ -100,4 +102,12 @@ done:
     rv_digest_free(&digest);
     rv_free(step);
     return st;
+}
+
+rv_status rv_part_abort_left(const rv_dest_driver *dd, rv_dest *dest, const rv_part_row *row,
+                             rv_error *err)
+{
+    if (!row->upload_id && strcmp(row->status, "pending") != 0)
+        return RV_OK;
+    return dd->abort_upload(dest, row->file_name, row->upload_id, err);
 }

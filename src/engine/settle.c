@@ -475,8 +475,7 @@ static rv_status clear_part(rv_job *job, const rv_old_dest *at, const rv_run_row
     if (strcmp(part->status, "removed") == 0 || strcmp(part->status, "quarantined") == 0 ||
         part->listed_by)
         return RV_OK;
-    if (part->upload_id)
-        RV_TRY(at->dd->abort_upload(at->dest, part->file_name, part->upload_id, err));
+    RV_TRY(rv_part_abort_left(at->dd, at->dest, part, err));
     if (part->spool_path) {
         rv_error why = {0};
         bool found;

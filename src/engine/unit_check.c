@@ -19,8 +19,7 @@ static rv_status drop_part(rv_job *job, const rv_part_row *row, rv_error *err)
     rv_remove_outcome outcome = RV_REMOVE_MISSING;
     if (strcmp(row->status, "superseded") == 0 || strcmp(row->status, "removed") == 0)
         return RV_OK;
-    if (row->upload_id)
-        RV_TRY(job->dd->abort_upload(job->dest, row->file_name, row->upload_id, err));
+    RV_TRY(rv_part_abort_left(job->dd, job->dest, row, err));
     if (row->spool_path)
         RV_TRY(rv_job_drop_spool(job, row->spool_path, err));
     RV_TRY(job->dd->remove(job->dest, row->file_name, job->owner_token, row->fingerprint,

@@ -71,6 +71,17 @@ size_t fake_bucket_uploads(fake_bucket *b)
     return n;
 }
 
+void fake_bucket_leave(fake_bucket *b, const char *name)
+{
+    fake_upload *u = calloc(1, sizeof *u);
+    if (!u)
+        abort();
+    u->id = ++b->clock;
+    (void)snprintf(u->name, sizeof u->name, "%s", name);
+    u->next = b->uploads;
+    b->uploads = u;
+}
+
 static void md5_of(const void *data, size_t len, char out[33])
 {
     rv_md5 m;
@@ -428,11 +439,14 @@ static rv_status fake_copy(rv_store *s, rv_http *h, const char *from, const rv_o
 
 /* ---- in parts ---- */
 
-static fake_upload **upload_of(fake_bucket *b, const char *id)
+/* id "": any of this name. */
+static fake_upload **upload_of(fake_bucket *b, const char *name, const char *id)
 {
     char have[24];
     fake_upload **u = &b->uploads;
     for (; *u; u = &(*u)->next) {
+        if (!id[0] && strcmp((*u)->name, name) == 0)
+            break;
         (void)snprintf(have, sizeof have, "u%lu", (*u)->id);
         if (strcmp(have, id) == 0)
             break;
@@ -467,7 +481,7 @@ static rv_status take_part(fake_bucket *b, const rv_store_write *w, const char *
                            rv_store_piece *io, rv_store_outcome *outcome, rv_error *err)
 {
     char md5[33];
-    fake_upload *u = *upload_of(b, upload_id);
+    fake_upload *u = *upload_of(b, w->name, upload_id);
     *outcome = u ? RV_STORE_DONE : RV_STORE_MISSING;
     if (!u)
         return RV_OK;
@@ -530,7 +544,7 @@ static rv_status fake_finish(rv_store *s, rv_http *h, const rv_store_write *w,
     fake_kind kind;
     (void)h;
     rv_status st = enter(s, FAKE_FINISH, w->name, &kind, err);
-    fake_upload **at = upload_of(s->b, upload_id), *u = *at;
+    fake_upload **at = upload_of(s->b, w->name, upload_id), *u = *at;
     fake_object *there = *place(s->b, w->name);
     *outcome =
         u && kind != FAKE_GONE ? check(s->b, there, w->condition, w->version) : RV_STORE_MISSING;
@@ -552,7 +566,7 @@ static rv_status fake_abort(rv_store *s, rv_http *h, const char *name, const cha
     fake_kind kind;
     (void)h;
     rv_status st = enter(s, FAKE_ABORT, name, &kind, err);
-    fake_upload **at = upload_of(s->b, upload_id), *u = *at;
+    fake_upload **at = upload_of(s->b, name, upload_id), *u = *at;
     *outcome = u ? RV_STORE_DONE : RV_STORE_MISSING;
     if (st == RV_OK && u) {
         *at = u->next;

@@ -98,7 +98,8 @@ void fake_bucket_use(fake_bucket *b);
 /* Somebody else's object, or that of an owner. */
 void fake_bucket_plant(fake_bucket *b, const char *name, const char *content, const char *owner);
 const fake_object *fake_bucket_find(fake_bucket *b, const char *name);
-size_t fake_bucket_uploads(fake_bucket *b); /* left open */
+void fake_bucket_leave(fake_bucket *b, const char *name); /* an open upload */
+size_t fake_bucket_uploads(fake_bucket *b);               /* left open */
 
 extern const rv_dest_driver rv_dest_fake;         /* parts of 4 bytes, at once */
 extern const rv_dest_driver rv_dest_fake_in_turn; /* parts of 6, one behind the other */

@@ -348,7 +348,12 @@ RV_TEST(aborting)
     REQUIRE(fake_desk_init(&t, &rv_dest_fake));
     fake_desk_open(&t, "p");
     CHECK_EQ(t.driver->abort_upload(t.d, "part", "u17", &t.err), RV_OK);
+    fake_bucket_leave(&t.b, "p/part");
+    fake_bucket_leave(&t.b, "p/part2");
+    CHECK_EQ(t.driver->abort_upload(t.d, "part", NULL, &t.err), RV_OK); /* its id is not known */
+    CHECK_EQ(fake_bucket_uploads(&t.b), 1);
     t.b.denied[FAKE_ABORT] = true; /* told, and no reason to stop */
+    CHECK_EQ(t.driver->abort_upload(t.d, "part", NULL, &t.err), RV_OK);
     CHECK_EQ(t.driver->abort_upload(t.d, "part", "u17", &t.err), RV_OK);
     t.b.faults[0] = (fake_fault){.op = FAKE_ABORT, .nth = 1, .kind = FAKE_SILENT};
     CHECK_EQ(t.driver->abort_upload(t.d, "part", "u17", &t.err), RV_E_DEST_UNREACHABLE);

@@ -410,8 +410,14 @@ rv_status rv_cloud_abort_upload(rv_dest *d, const char *key, const char *upload_
     rv_store_outcome outcome;
     RV_TRY(rv_cloud_name(d, key, name, err));
     RV_TRY(rv_lines_take(&d->lines, &h, err));
-    rv_status st = d->ops->upload_abort(d->store, h, name, upload_id, &outcome, &denied);
+    rv_status st =
+        d->ops->upload_abort(d->store, h, name, upload_id ? upload_id : "", &outcome, &denied);
     rv_lines_give(&d->lines, h);
+    if (st == RV_E_DEST_PERMISSION && !upload_id) {
+        RV_LOG_DEBUG(d->env, "%s%s: whether an upload is open may not be known: %s",
+                     rv_cloud_uri(d), key, denied.text);
+        return RV_OK;
+    }
     if (st == RV_E_DEST_PERMISSION) {
         RV_LOG_WARN(d->env,
                     "%s%s: an unfinished upload stays, for it may not be aborted (a lifecycle rule "

@@ -125,7 +125,8 @@ typedef struct rv_store_ops {
     rv_status (*upload_finish)(rv_store *s, rv_http *h, const rv_store_write *w,
                                const char *upload_id, const rv_store_piece *pieces, size_t n,
                                rv_store_outcome *outcome, rv_error *err);
-    /* Best effort, also after a raised cancel; an id that is gone is RV_STORE_MISSING. */
+    /* Best effort, also after a raised cancel; an id that is gone is RV_STORE_MISSING. "" where ids
+     * are given: every open upload of this very name, if the store can tell. */
     rv_status (*upload_abort)(rv_store *s, rv_http *h, const char *name, const char *upload_id,
                               rv_store_outcome *outcome, rv_error *err);
 } rv_store_ops;
