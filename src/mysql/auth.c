@@ -28,12 +28,6 @@ static bool encrypted(const rv_my *c)
     return c->my.net.pvio && c->my.net.pvio->ctls;
 }
 
-/* Nobody on a network listens: TLS, or a Unix socket. */
-static bool private_line(const rv_my *c)
-{
-    return encrypted(c) || c->opts.socket;
-}
-
 /* ---- hello: runs before the first byte of ours ---- */
 
 static rv_my_refusal judge(const rv_my *c)
@@ -91,6 +85,7 @@ static int send_clear(MYSQL_PLUGIN_VIO *vio, const MYSQL *my)
 typedef struct rsa_exchange {
     const char *plugin;
     unsigned char ask; /* the byte that asks for the key */
+    bool socket_too;   /* the server takes the bare password over a Unix socket */
     uint8_t nonce[RV_MY_NONCE_BYTES];
 } rsa_exchange;
 
@@ -99,7 +94,7 @@ static int send_password(MYSQL_PLUGIN_VIO *vio, rv_my *c, const rsa_exchange *x)
 {
     unsigned char *packet = NULL;
     rv_buf sealed = RV_BUF_INIT;
-    if (private_line(c))
+    if (encrypted(c) || (c->opts.socket && x->socket_too))
         return send_clear(vio, &c->my);
     if (!c->loopback && c->opts.tls != RV_MY_TLS_DISABLE)
         return refuse(c, RV_MY_RSA_PLAINTEXT, x->plugin);
@@ -122,7 +117,8 @@ static int send_password(MYSQL_PLUGIN_VIO *vio, rv_my *c, const rsa_exchange *x)
 static int caching_sha2(MYSQL_PLUGIN_VIO *vio, MYSQL *my)
 {
     rv_my *c = rv_my_of(my);
-    rsa_exchange x = {.plugin = "caching_sha2_password", .ask = ASK_KEY_CACHING};
+    rsa_exchange x = {
+        .plugin = "caching_sha2_password", .ask = ASK_KEY_CACHING, .socket_too = true};
     uint8_t scramble[RV_MY_SHA256_BYTES];
     unsigned char *packet = NULL;
     if (!read_nonce(vio, c, x.nonce, x.plugin))
@@ -160,7 +156,7 @@ static int clear_login(MYSQL_PLUGIN_VIO *vio, MYSQL *my)
 {
     rv_my *c = rv_my_of(my);
     unsigned char *packet = NULL;
-    if (!private_line(c))
+    if (!encrypted(c) && !c->opts.socket)
         return refuse(c, RV_MY_CLEARTEXT, "mysql_clear_password");
     if (vio->read_packet(vio, &packet) < 0)
         return CR_ERROR;

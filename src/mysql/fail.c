@@ -211,6 +211,19 @@ static unsigned wrapped_code(const char *text)
     return at ? (unsigned)strtoul(at + sizeof mark - 1, NULL, 10) : 0;
 }
 
+/* "Can't connect to server on 'h' (115)": the number is that of an attempt under way, not of its
+ * failure. */
+static const char *without_progress(const char *text, char *out, size_t size)
+{
+    static const char tail[] = " (115)";
+    size_t n = strlen(text), m = sizeof tail - 1;
+    if (n <= m || n >= size || strcmp(text + n - m, tail) != 0)
+        return text;
+    memcpy(out, text, n - m);
+    out[n - m] = '\0';
+    return out;
+}
+
 static rv_status fail_plugin(const rv_my *c, const char *text, rv_error *err)
 {
     rv_status st = rv_fail(err, RV_E_SOURCE_AUTH,
@@ -224,7 +237,7 @@ static rv_status fail_plugin(const rv_my *c, const char *text, rv_error *err)
 
 rv_status rv_my_fail_connect(rv_my *c, rv_error *err)
 {
-    char head[420];
+    char head[420], plain[600];
     unsigned code = mysql_errno(&c->my);
     const char *text = mysql_error(&c->my);
     unsigned inner = wrapped_code(text);
@@ -246,5 +259,6 @@ rv_status rv_my_fail_connect(rv_my *c, rv_error *err)
     if (class_.code == 0) /* what is unknown here may pass */
         class_ = (code_class){code, RV_RETRY_N, RV_E_SOURCE_CONNECT};
     snprintf(head, sizeof head, "cannot connect to %s (%s)", c->opts.what, c->host_port);
-    return fail_text(c->env, class_, inner ? inner : code, head, text, err);
+    return fail_text(c->env, class_, inner ? inner : code, head,
+                     without_progress(text, plain, sizeof plain), err);
 }
