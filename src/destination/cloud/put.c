@@ -272,18 +272,19 @@ static rv_status write_and_settle(rv_putting *p, rv_error *err)
 static rv_status describe(rv_putting *p, rv_error *err)
 {
     const rv_put_spec *spec = p->spec;
+    const rv_digests *digests = spec->digests;
     uint8_t raw[16];
     rv_md5 m;
     RV_TRY(rv_cloud_name(p->d, spec->key, p->name, err));
     p->w = (rv_store_write){.name = p->name,
                             .fd = -1,
                             .bytes = spec->bytes,
-                            .size_bytes = spec->spool ? spec->digests->size_bytes : spec->bytes.len,
+                            .size_bytes = digests ? digests->size_bytes : spec->bytes.len,
                             .md5 = p->md5,
                             .owner_token = spec->owner_token,
                             .mime = spec->mime};
-    if (spec->digests) {
-        memcpy(p->md5, spec->digests->md5, sizeof p->md5);
+    if (digests) {
+        memcpy(p->md5, digests->md5, sizeof p->md5);
     } else {
         rv_md5_init(&m);
         rv_md5_update(&m, spec->bytes.ptr, spec->bytes.len);
