@@ -236,11 +236,12 @@ static rv_status begin_upload(const rv_put_spec *s, char id[32], rv_error *err)
     return s->on_upload_id ? s->on_upload_id(s->on_upload_ctx, id, err) : RV_OK;
 }
 
-static void end_upload(const char *id)
+/* id NULL: whatever is open under that name. */
+static void end_upload(const char *key, const char *id)
 {
     pthread_mutex_lock(&cloud.lock);
     for (size_t i = 0; i < 64; i++)
-        if (strcmp(cloud.uploads[i].id, id) == 0)
+        if (id ? strcmp(cloud.uploads[i].id, id) == 0 : strcmp(cloud.uploads[i].key, key) == 0)
             cloud.uploads[i].id[0] = '\0';
     pthread_mutex_unlock(&cloud.lock);
 }
@@ -278,7 +279,7 @@ static rv_status fd_put(rv_dest *d, const rv_put_spec *s, rv_put_outcome *out, r
     if (nth && nth == cloud.silent)
         *out = RV_PUT_FOREIGN;
     pthread_mutex_unlock(&cloud.lock);
-    end_upload(id);
+    end_upload(s->key, id);
     if (s->spool && !s->keep_spool && (*out == RV_PUT_WRITTEN || *out == RV_PUT_SAME))
         return rv_file_remove(s->spool, &found, err);
     return RV_OK;
@@ -374,7 +375,7 @@ static rv_status fd_abort(rv_dest *d, const char *key, const char *id, rv_error 
     pthread_mutex_lock(&cloud.lock);
     note("abort", key);
     pthread_mutex_unlock(&cloud.lock);
-    end_upload(id);
+    end_upload(key, id);
     return RV_OK;
 }
 

@@ -298,8 +298,13 @@ RV_TEST(a_denied_upload_is_permanent)
 static void *take_names(void *arg)
 {
     (void)arg;
-    for (int i = 0; i < 2000 && !fake_cloud_count(".csv"); i++)
+    bool there = false;
+    for (int i = 0; i < 2000 && !there; i++) {
         (void)usleep(1000);
+        pthread_mutex_lock(&cloud.lock);
+        there = fake_cloud_count(".csv") > 0;
+        pthread_mutex_unlock(&cloud.lock);
+    }
     pthread_mutex_lock(&cloud.lock);
     char key[256] = "";
     const fake_object *o = fake_cloud_find(".csv");
