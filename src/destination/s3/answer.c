@@ -27,27 +27,12 @@ static void keep_region(rv_s3_call *c, rv_str text)
         (void)snprintf(c->there, sizeof c->there, "%.*s", RV_STR_ARG(text));
 }
 
-/* "... the region 'x' is wrong; expecting 'eu-west-1'" */
-static void region_in_words(rv_s3_call *c, rv_str message)
-{
-    static const char mark[] = "expecting '";
-    const char *at = message.len ? memmem(message.ptr, message.len, mark, sizeof mark - 1) : NULL;
-    if (!at)
-        return;
-    at += sizeof mark - 1;
-    const char *end = memchr(at, '\'', (size_t)(message.ptr + message.len - at));
-    if (end)
-        keep_region(c, (rv_str){at, (size_t)(end - at)});
-}
-
 static void read_error(rv_s3_call *c, const rv_xml *e)
 {
     rv_str code = rv_xml_text(e, "Code"), message = rv_xml_text(e, "Message");
     (void)snprintf(c->code, sizeof c->code, "%.*s", RV_STR_ARG(code));
     (void)snprintf(c->message, sizeof c->message, "%.*s", RV_STR_ARG(message));
     keep_region(c, rv_xml_text(e, "Region"));
-    if (rv_s3_is(c, "AuthorizationHeaderMalformed"))
-        region_in_words(c, message);
 }
 
 /* Of an error that came in a 200, because the answer had to begin before the work was done. */
@@ -76,6 +61,7 @@ void rv_s3_read_answer(rv_s3_call *c, const rv_http_response *r)
     if (success && !c->error_in_200)
         return;
     keep_region(c, rv_http_header_get(r, "x-amz-bucket-region"));
+    c->by_header = c->there[0] != '\0';
     if (r->body.len && rv_xml_parse(rv_buf_bytes(&r->body), &arena, &root, &ignored) == RV_OK &&
         rv_str_eq(root->name, RV_STR("Error"))) {
         read_error(c, root);
@@ -100,9 +86,12 @@ static bool is_redirect(const rv_s3_call *c)
     return c->status >= 300 && c->status < 400;
 }
 
+/* Also when the store sends on to the region that was taken from it. */
 static bool is_elsewhere(const rv_s3_call *c)
 {
-    return c->there[0] && strcmp(c->there, c->region) != 0 && (is_redirect(c) || c->status == 400);
+    return c->there[0] && (c->before[0] || strcmp(c->there, c->region) != 0) &&
+           (is_redirect(c) || rv_s3_is(c, "AuthorizationHeaderMalformed") ||
+            (c->status == 400 && !c->code[0]));
 }
 
 static rv_status code_of(const rv_s3_call *c)
@@ -198,7 +187,7 @@ static void describe(const rv_s3_call *c, rv_status code, bool sse, char *out, s
     const char *more = c->message[0] ? ": " : "";
     if (code == RV_E_DEST_REGION)
         (void)snprintf(out, size, "the bucket is in region '%s', the request was signed for '%s'",
-                       c->there, c->region);
+                       c->there, strcmp(c->there, c->region) == 0 ? c->before : c->region);
     else if (is_redirect(c) && host)
         (void)snprintf(out, size,
                        "%s%sredirected to '%.*s', which is not followed with credentials", c->code,

@@ -142,10 +142,11 @@ static bool is_skewed(const rv_s3_call *c, const rv_http_response *r)
     return c->status == 403 && !c->code[0] && measure_skew(c, r, &skew_us);
 }
 
+/* `doctor`, which tries once, is to say so instead. */
 static bool is_elsewhere(const rv_s3_call *c)
 {
-    return (c->status == 301 || c->status == 307 || c->status == 400) && c->there[0] &&
-           strcmp(c->there, c->region) != 0;
+    return (c->status == 301 || c->status == 307 || c->status == 400) && c->by_header &&
+           strcmp(c->there, c->region) != 0 && atomic_load(&c->store->rules.tries) != 1;
 }
 
 static bool is_damaged(const rv_s3_call *c)
@@ -199,6 +200,7 @@ static rv_http_verdict judge(void *store, rv_call *call, const rv_http_response 
 static void correct_region(rv_s3_call *c)
 {
     rv_store *s = c->store;
+    memcpy(c->before, c->region, sizeof c->before);
     (void)pthread_mutex_lock(&s->lock);
     memcpy(s->region, c->there, sizeof s->region);
     (void)pthread_mutex_unlock(&s->lock);

@@ -31,9 +31,8 @@ struct rv_store {
     bool sse_bucket_key;
     pthread_mutex_t lock;           /* of region */
     char region[RV_S3_REGION_SIZE]; /* "": instance metadata is still to be asked */
-    atomic_bool region_corrected;
-    atomic_llong skew_us; /* the server's clock less ours */
-    atomic_int listing;   /* rv_s3_listing */
+    atomic_llong skew_us;           /* the server's clock less ours */
+    atomic_int listing;             /* rv_s3_listing */
 };
 
 /* ---- call.c: one request ---- */
@@ -62,9 +61,11 @@ typedef struct rv_s3_call {
     rv_s3_url url;
     rv_s3_keys *keys;
     /* of the last answer */
-    int status;                    /* an error in a 200 counts as what its code stands for */
-    char code[64], message[400];   /* "" when the body tells none */
-    char there[RV_S3_REGION_SIZE]; /* the bucket's region, when told */
+    int status;                     /* an error in a 200 counts as what its code stands for */
+    char code[64], message[400];    /* "" when the body tells none */
+    char there[RV_S3_REGION_SIZE];  /* the bucket's region, when told */
+    bool by_header;                 /* told by x-amz-bucket-region */
+    char before[RV_S3_REGION_SIZE]; /* the region before it was corrected; "" = it was not */
     rv_s3_correction correction;
     bool corrected[RV_S3_CORRECTIONS];
 } rv_s3_call;
