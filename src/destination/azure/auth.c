@@ -62,6 +62,7 @@ static rv_status take_key(rv_store *s, const char *text, const char *where, rv_e
 {
     rv_str key = rv_str_trim(rv_str_c(text));
     s->auth = RV_AZURE_KEY;
+    RV_TRY(rv_buf_reserve(&s->key, key.len + 1, err)); /* so that only the text can be wrong */
     if (!rv_unbase64(key, &s->key) || s->key.len == 0)
         return rv_fail(err, RV_E_DEST_AUTH, "the Azure account key in %s is not base64", where);
     if (!s->account[0])

@@ -88,8 +88,10 @@ static bool correct_clock(rv_store *s, const rv_http_response *r)
     if (change_us > -SKEW_US && change_us < SKEW_US)
         return false;
     atomic_store(&s->skew_us, skew_us);
-    RV_LOG_WARN(s->env, "this machine's clock is %lld s off the store's; requests use the store's",
-                (long long)(skew_us / -1000000));
+    int64_t off_s = skew_us / 1000000;
+    RV_LOG_WARN(s->env,
+                "this machine's clock is %lld s %s the store's; requests follow the store's",
+                (long long)(off_s < 0 ? -off_s : off_s), off_s < 0 ? "ahead of" : "behind");
     return true;
 }
 
