@@ -95,9 +95,10 @@ static rv_status name_offer(rv_job *job, const char *unit, rv_offer *o, rv_error
 static rv_status find_earlier(rv_job *job, const char *unit, rv_earlier *earlier, const char *name,
                               const rv_part_row **out, rv_error *err)
 {
-    if (!earlier->known)
+    if (!earlier->known) { /* by the unit's own thread: upload threads come later */
         RV_TRY(rv_state_parts(job->state, job->run_id, unit, &earlier->arena, &earlier->rows, err));
-    earlier->known = true;
+        earlier->known = true;
+    }
     *out = NULL;
     for (size_t i = 0; !*out && i < earlier->rows.n; i++)
         if (strcmp(earlier->rows.rows[i].file_name, name) == 0)
