@@ -144,6 +144,28 @@ RV_TEST(failures_leave_nothing_behind)
     fake_desk_close(&t);
 }
 
+RV_TEST(nothing_is_read_on_after_a_signal)
+{
+    fake_desk t;
+    uint8_t got[8];
+    size_t len;
+    rv_object_list l = {0};
+    REQUIRE(begin(&t));
+    REQUIRE(rv_cancel_open(&t.env.cancel, &t.err) == RV_OK);
+    fake_bucket_plant(&t.b, "p/manifest.json", "bytes", MINE);
+    fake_bucket_plant(&t.b, "p/other", "bytes", MINE);
+    rv_cancel_raise(t.env.cancel, 15);
+    CHECK_EQ(read_at(&t, "manifest.json", 0, got, 8), 5); /* what the end of a run needs */
+    CHECK_EQ(t.driver->read(t.d, "manifest.json", 2, got, 8, &len, &t.err), RV_E_INTERRUPTED);
+    CHECK_EQ(t.driver->list(t.d, "", &l, &t.err), RV_OK);
+    rv_object_list_free(&l);
+    t.b.page = 1;
+    CHECK_EQ(t.driver->list(t.d, "", &l, &t.err), RV_E_INTERRUPTED);
+    rv_cancel_close(t.env.cancel);
+    t.env.cancel = NULL;
+    fake_desk_close(&t);
+}
+
 /* ---- several readers ---- */
 
 typedef struct reader {
@@ -201,4 +223,4 @@ RV_TEST(readers_do_not_disturb_each_other)
 
 RV_TEST_MAIN(RV_CASE(a_walk_takes_few_requests), RV_CASE(a_look_at_the_end_first),
              RV_CASE(nothing_stale), RV_CASE(failures_leave_nothing_behind),
-             RV_CASE(readers_do_not_disturb_each_other))
+             RV_CASE(nothing_is_read_on_after_a_signal), RV_CASE(readers_do_not_disturb_each_other))

@@ -180,7 +180,8 @@ rv_status rv_ahead_read(rv_dest *d, const char *key, uint64_t offset, uint8_t *o
     room want = {.out = out, .cap = len};
     bool end = false;
     RV_TRY(rv_cloud_name(d, key, name, err));
-    rv_status st = RV_OK;
+    /* after a signal nothing is read on; what is read from its start is needed to say so */
+    rv_status st = offset ? rv_cancel_check(d->env->cancel, err) : RV_OK;
     (void)pthread_mutex_lock(&d->ahead.lock);
     while (st == RV_OK && !end && want.len < len)
         st = step(d, key, offset + want.len, &want, &end, err);

@@ -228,6 +228,8 @@ static rv_status list_pages(rv_dest *d, rv_http *h, const char *dir, rv_object_l
     rv_store_page page = {.into = out, .token = &token};
     rv_status st = RV_OK;
     for (long i = 0; i == 0 || token.len; i++) {
+        if (i)
+            RV_GO(rv_cancel_check(d->env->cancel, err));
         RV_GO(d->ops->list(d->store, h, dir, &page, err));
         if ((token.len && rv_str_eq(rv_buf_str(&token), rv_buf_str(&before))) || i == PAGES_MAX)
             RV_GO(rv_fail(err, RV_E_DEST_IO, "the listing does not end"));
