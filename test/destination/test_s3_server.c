@@ -220,9 +220,12 @@ static void upload_whole(fixture *f, rv_store_write *w)
     CHECK_EQ(rv_store_s3.upload_finish(f->store, f->http, w, text, pieces, 2, &outcome, &f->err),
              RV_OK);
     CHECK_EQ(outcome, RV_STORE_UNMET);
-    CHECK_EQ(rv_store_s3.upload_abort(f->store, f->http, w->name, text, &outcome, &f->err), RV_OK);
+    CHECK_EQ(rv_store_s3.upload_abort(f->store, f->http, w->name, "", &outcome, &f->err), RV_OK);
+    CHECK_EQ(outcome, RV_STORE_DONE); /* the one upload of this name */
     CHECK_EQ(rv_store_s3.upload_abort(f->store, f->http, w->name, text, &outcome, &f->err), RV_OK);
     CHECK(outcome == RV_STORE_MISSING || outcome == RV_STORE_DONE);
+    CHECK_EQ(rv_store_s3.upload_abort(f->store, f->http, w->name, "", &outcome, &f->err), RV_OK);
+    CHECK_EQ(outcome, RV_STORE_MISSING);
     rv_buf_free(&id);
 }
 

@@ -194,6 +194,32 @@ RV_TEST(abort_is_sent_after_an_interrupt)
     stand_close(&t);
 }
 
+RV_TEST(uploads_that_nobody_noted)
+{
+    stand t;
+    stand_init(&t);
+    REQUIRE(stand_open(&t));
+    stand_say(&t, 200, NULL,
+              "<ListMultipartUploadsResult><EncodingType>url</EncodingType>"
+              "<Upload><Key>d/a+b</Key><UploadId>one</UploadId></Upload>"
+              "<Upload><Key>d/a+b.other</Key><UploadId>two</UploadId></Upload>"
+              "<Upload><Key>d/a+b</Key><UploadId>three</UploadId></Upload>"
+              "</ListMultipartUploadsResult>");
+    http_peer_say(t.peer, (http_answer){.status = 204, .repeat = 1});
+    CHECK_EQ(rv_store_s3.upload_abort(t.store, t.http, "d/a b", "", &t.outcome, &t.err), RV_OK);
+    CHECK_EQ(t.outcome, RV_STORE_DONE);
+    CHECK_STR(stand_target(&t, 0), "/bucket?encoding-type=url&prefix=d%2Fa%20b&uploads=");
+    CHECK_STR(stand_target(&t, 1), "/bucket/d/a%20b?uploadId=one");
+    CHECK_STR(stand_target(&t, 2), "/bucket/d/a%20b?uploadId=three");
+    stand_say(&t, 200, NULL, "<ListMultipartUploadsResult/>");
+    CHECK_EQ(rv_store_s3.upload_abort(t.store, t.http, "d/a b", "", &t.outcome, &t.err), RV_OK);
+    CHECK_EQ(t.outcome, RV_STORE_MISSING);
+    stand_say(&t, 403, NULL, ERROR("AccessDenied")); /* who may not list, cannot tell */
+    CHECK_EQ(rv_store_s3.upload_abort(t.store, t.http, "d/a b", "", &t.outcome, &t.err), RV_OK);
+    CHECK_EQ(t.outcome, RV_STORE_MISSING);
+    stand_close(&t);
+}
+
 RV_TEST(over_tls_a_file_is_not_hashed)
 {
     const http_peer_opts tls = {.tls = true};
@@ -355,5 +381,6 @@ RV_TEST(every_allocation_may_fail)
 #endif
 
 RV_TEST_MAIN(RV_CASE(in_parts), RV_CASE(the_end_of_an_upload), RV_CASE(tags_of_parts),
-             RV_CASE(abort_is_sent_after_an_interrupt), RV_CASE(over_tls_a_file_is_not_hashed),
-             RV_CASE(silence), RV_CASE(every_allocation_may_fail))
+             RV_CASE(abort_is_sent_after_an_interrupt), RV_CASE(uploads_that_nobody_noted),
+             RV_CASE(over_tls_a_file_is_not_hashed), RV_CASE(silence),
+             RV_CASE(every_allocation_may_fail))

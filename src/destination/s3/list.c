@@ -15,7 +15,7 @@ static int digit(char c)
 }
 
 /* Names that XML cannot hold come percent-encoded, and blanks as '+' from some. */
-static rv_status decode(rv_str text, bool encoded, rv_buf *out, rv_error *err)
+rv_status rv_s3_decode(rv_str text, bool encoded, rv_buf *out, rv_error *err)
 {
     rv_buf_clear(out);
     for (size_t i = 0; i < text.len; i++) {
@@ -76,7 +76,7 @@ static rv_status add(rv_s3_call *c, const rv_xml *x, rv_str dir, bool encoded, r
 {
     rv_object o = {.size_bytes = 0};
     rv_str etag = rv_xml_text(x, "ETag");
-    RV_TRY(decode(rv_xml_text(x, "Key"), encoded, name, err));
+    RV_TRY(rv_s3_decode(rv_xml_text(x, "Key"), encoded, name, err));
     const char *full = rv_buf_cstr(name);
     if (!full)
         return rv_fail_memory(err);

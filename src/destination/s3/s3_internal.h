@@ -136,6 +136,8 @@ rv_status rv_s3_remove(rv_store *s, rv_http *h, const char *name, const char *ve
 rv_status rv_s3_copy(rv_store *s, rv_http *h, const char *from, const rv_object *version,
                      const char *to, rv_store_outcome *outcome, rv_error *err);
 rv_status rv_s3_list(rv_store *s, rv_http *h, const char *dir, rv_store_page *io, rv_error *err);
+/* A key of a listing as it is; out is cleared first. */
+rv_status rv_s3_decode(rv_str text, bool encoded, rv_buf *out, rv_error *err) RV_MUST_USE;
 rv_status rv_s3_upload_begin(rv_store *s, rv_http *h, const rv_store_write *w, rv_buf *upload_id,
                              rv_store_outcome *outcome, rv_error *err);
 rv_status rv_s3_upload_part(rv_store *s, rv_http *h, const rv_store_write *w, const char *upload_id,

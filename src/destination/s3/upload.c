@@ -5,6 +5,7 @@
 #include "destination/s3/s3_internal.h"
 #include "net/crypto.h"
 
+#define RV_TARGET "destination"
 #define ABORT_US ((int64_t)10000000)
 
 /* ---- begin ---- */
@@ -172,20 +173,75 @@ done:
 
 /* ---- abort ---- */
 
-rv_status rv_s3_upload_abort(rv_store *s, rv_http *h, const char *name, const char *upload_id,
-                             rv_store_outcome *outcome, rv_error *err)
+static void begin_clean_up(rv_s3_call *c, rv_store *s, rv_http *h, const char *method,
+                           const char *name, const char *right)
+{
+    rv_s3_call_begin(c, s, h, method, name, right);
+    c->may_miss = true;
+    c->call.req.after_cancel = true;
+    c->call.req.timeout_us = ABORT_US;
+}
+
+static rv_status abort_one(rv_store *s, rv_http *h, const char *name, const char *upload_id,
+                           rv_store_outcome *outcome, rv_error *err)
 {
     rv_s3_call c;
-    if (!upload_id[0])
-        return rv_s3_abort_leftovers(s, h, name, outcome, err);
-    rv_s3_call_begin(&c, s, h, "DELETE", name, "s3:AbortMultipartUpload");
+    begin_clean_up(&c, s, h, "DELETE", name, "s3:AbortMultipartUpload");
     rv_s3_param(&c, "uploadId", upload_id);
-    c.may_miss = true;
-    c.call.req.after_cancel = true;
-    c.call.req.timeout_us = ABORT_US;
     rv_status st = rv_s3_send(&c, err);
     if (st == RV_OK)
         st = rv_s3_settle(&c, outcome, err);
     rv_s3_call_free(&c);
     return st;
+}
+
+static rv_status abort_listed(rv_s3_call *c, const char *name, rv_store_outcome *outcome,
+                              rv_error *err)
+{
+    const rv_xml *root = NULL;
+    rv_buf key = RV_BUF_INIT;
+    rv_store_outcome one;
+    rv_status st;
+    RV_GO(rv_xml_parse(rv_buf_bytes(&c->call.r.body), &c->call.arena, &root, err));
+    bool encoded = rv_str_eq(rv_xml_text(root, "EncodingType"), RV_STR("url"));
+    for (const rv_xml *x = rv_xml_child(root, "Upload"); x; x = rv_xml_next(x)) {
+        rv_str id = rv_xml_text(x, "UploadId");
+        RV_GO(rv_s3_decode(rv_xml_text(x, "Key"), encoded, &key, err));
+        if (!id.len || !rv_str_eq(rv_buf_str(&key), rv_str_c(name)))
+            continue;
+        RV_GO(abort_one(c->store, c->call.http, name, id.ptr, &one, err));
+        *outcome = RV_STORE_DONE;
+    }
+done:
+    rv_buf_free(&key);
+    return st;
+}
+
+/* Uploads that were begun by a process which could not note their ids any more. */
+static rv_status abort_all(rv_store *s, rv_http *h, const char *name, rv_store_outcome *outcome,
+                           rv_error *err)
+{
+    rv_s3_call c;
+    rv_store_outcome listed = RV_STORE_MISSING;
+    *outcome = RV_STORE_MISSING;
+    begin_clean_up(&c, s, h, "GET", NULL, "s3:ListBucketMultipartUploads");
+    rv_s3_param(&c, "uploads", "");
+    rv_s3_param(&c, "prefix", name);
+    rv_s3_param(&c, "encoding-type", "url");
+    rv_status st = rv_s3_send(&c, err);
+    if (st == RV_OK && (c.status == 403 || c.status == 501))
+        RV_LOG_DEBUG(s->env, "open uploads of %s/%s cannot be listed (%s)", s->uri, name, c.code);
+    else if (st == RV_OK)
+        st = rv_s3_settle(&c, &listed, err);
+    if (st == RV_OK && listed == RV_STORE_DONE)
+        st = abort_listed(&c, name, outcome, err);
+    rv_s3_call_free(&c);
+    return st;
+}
+
+rv_status rv_s3_upload_abort(rv_store *s, rv_http *h, const char *name, const char *upload_id,
+                             rv_store_outcome *outcome, rv_error *err)
+{
+    return upload_id[0] ? abort_one(s, h, name, upload_id, outcome, err)
+                        : abort_all(s, h, name, outcome, err);
 }
