@@ -56,13 +56,15 @@ static rv_status find_own(const rv_publication *p, const char *key, rv_digests *
     rv_buf old = RV_BUF_INIT;
     rv_arena scratch = RV_ARENA_INIT;
     rv_manifest m;
-    rv_error ignored = {0};
+    rv_error why = {0}, ignored = {0};
     bool found = false;
     *out_own = false;
     rv_status st =
-        rv_object_read_all(p->dd, p->dest, key, RV_MANIFEST_MAX_BYTES, &old, &found, err);
+        rv_object_read_all(p->dd, p->dest, key, RV_MANIFEST_MAX_BYTES, &old, &found, &why);
     if (st == RV_E_CORRUPT || st == RV_E_DEST_PERMISSION)
         st = RV_OK; /* not a manifest of ours, or nobody may know */
+    else if (st != RV_OK && err)
+        *err = why;
     else if (st == RV_OK && found &&
              rv_manifest_parse(rv_buf_str(&old), &scratch, &m, &ignored) == RV_OK)
         *out_own = strcmp(m.run_id, p->run_id) == 0 && strcmp(m.export_name, p->export_name) == 0 &&
