@@ -201,7 +201,7 @@ static inline void box_sweep(const rv_store_ops *ops, const char *name, const ch
             printf("allocation %ld: status %d\n", n, (int)st);
         box_end(&b);
         if (seen < n) {
-            CHECK_EQ(st, RV_OK);
+            (void)rvtest_eq_i64(st, RV_OK, __FILE__, __LINE__, b.err.text);
             CHECK(n > 50);
             return;
         }

@@ -157,6 +157,8 @@ static rv_status send_stream(rv_store *s, rv_call *c, stream *x, const char *upl
     for (;;) { /* each round of tries has to bring the upload further */
         uint64_t before = x->at;
         rv_status st = rv_call_send(c, err);
+        if (st == RV_OK && x->sent) /* nobody judges the answer to the last try */
+            (void)follow(x, &c->r);
         bool done = x->whole || (x->at >= x->end && x->end < x->w->size_bytes);
         bool further = x->at > before;
         if (done || (st != RV_OK && !further) || (st == RV_OK && c->r.status != 308) || !further)
