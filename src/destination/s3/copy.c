@@ -102,7 +102,7 @@ static rv_status copy_piece(rv_store *s, rv_http *h, const char *from, const rv_
                             rv_store_outcome *outcome, rv_error *err)
 {
     char number[24];
-    rv_str etag;
+    rv_str etag = {NULL, 0};
     rv_s3_call c;
     rv_status st;
     rv_s3_call_begin(&c, s, h, "PUT", to, "s3:PutObject");
