@@ -1,4 +1,5 @@
 #include <errmsg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/socket.h"
@@ -41,6 +42,40 @@ static rv_my_refusal judge(const rv_my *c)
     return c->opts.require_tls && !c->loopback ? RV_MY_TLS_DEMANDED : RV_MY_NOT_REFUSED;
 }
 
+/* The ways of logging in that may follow. Not among them: mysql_old_password, whose scramble tells
+ * the password to whoever listens. */
+#define OFFERED                                                                                    \
+    "mysql_native_password,caching_sha2_password,sha256_password,mysql_clear_password,client_"     \
+    "ed25519"
+
+static bool is_offered(const char *name)
+{
+    const size_t n = strlen(name);
+    for (const char *p = OFFERED; *p;) {
+        size_t len = strcspn(p, ",");
+        if (len == n && memcmp(p, name, n) == 0)
+            return true;
+        p += len + (p[len] == ',');
+    }
+    return false;
+}
+
+/* The server's answer to the hello: which way is the account's? */
+static int take_switch(rv_my *c)
+{
+    const NET *net = &c->my.net;
+    /* a lone 254 is the oldest servers' word for the old scramble */
+    const char *name = net->read_pos[1] ? (const char *)net->read_pos + 1 : "mysql_old_password";
+    if (!is_offered(name)) {
+        (void)snprintf(c->asked_plugin, sizeof c->asked_plugin, "%s", name);
+        return refuse(c, RV_MY_UNKNOWN_PLUGIN, c->asked_plugin);
+    }
+    /* libmariadb goes on with that plugin when the last packet is still in sight */
+    return mysql_options(&c->my, MARIADB_OPT_RESTRICTED_AUTH, OFFERED) == 0
+               ? CR_ERROR
+               : refuse(c, RV_MY_BAD_EXCHANGE, name);
+}
+
 /* Says who comes and nothing else, under a name no account uses: the server then tells which way
  * of logging in the account has. One round trip, for knowing the server's abilities before any
  * answer to its challenge leaves this host. */
@@ -49,13 +84,16 @@ static int hello(MYSQL_PLUGIN_VIO *vio, MYSQL *my)
     rv_my *c = rv_my_of(my);
     unsigned char *packet = NULL;
     int fd = (int)mysql_get_socket(my);
+    c->greeted = true;
     rv_socket_settle(fd);
     c->loopback = rv_socket_loopback(fd);
     rv_my_refusal why = judge(c);
     if (why != RV_MY_NOT_REFUSED)
         return refuse(c, why, "");
     /* with no challenge of its own before it, this sends the empty answer first */
-    return vio->read_packet(vio, &packet) < 0 ? CR_ERROR : CR_OK_HANDSHAKE_COMPLETE;
+    if (vio->read_packet(vio, &packet) >= 0)
+        return CR_OK_HANDSHAKE_COMPLETE;
+    return my->net.read_pos[0] == 254 ? take_switch(c) : CR_ERROR;
 }
 
 /* ---- caching_sha2_password, sha256_password ---- */

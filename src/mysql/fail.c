@@ -143,8 +143,10 @@ static void advise(unsigned code, rv_error *err)
 
 rv_status rv_my_fail(rv_my *c, MYSQL_STMT *stmt, const char *what, rv_error *err)
 {
-    unsigned code = stmt ? mysql_stmt_errno(stmt) : mysql_errno(&c->my);
-    const char *text = stmt ? mysql_stmt_error(stmt) : mysql_error(&c->my);
+    /* an error among the rows stays with the connection alone */
+    bool of_stmt = stmt && mysql_stmt_errno(stmt) != 0;
+    unsigned code = of_stmt ? mysql_stmt_errno(stmt) : mysql_errno(&c->my);
+    const char *text = of_stmt ? mysql_stmt_error(stmt) : mysql_error(&c->my);
     if (c->end != RV_MY_GOES_ON)
         return fail_given_up(c, what, err);
     code_class class_ = classify(code);
@@ -172,6 +174,14 @@ static rv_status fail_refused(const rv_my *c, rv_error *err)
         return rv_fail(err, RV_E_SOURCE_AUTH,
                        "cannot connect to %s (%s): the server's part of %s makes no sense", what,
                        place, c->refused_plugin);
+    case RV_MY_UNKNOWN_PLUGIN:
+        st = rv_fail(err, RV_E_SOURCE_AUTH,
+                     "cannot connect to %s (%s): this account logs in by '%s', which this build "
+                     "does not offer",
+                     what, place, c->refused_plugin);
+        rv_hint(err, "use an account with caching_sha2_password, sha256_password, "
+                     "mysql_native_password, ed25519 or (over TLS) mysql_clear_password");
+        return st;
     case RV_MY_NO_TLS:
         st = rv_fail(err, RV_E_SOURCE_TLS,
                      "cannot connect to %s (%s): TLS is asked for and the server offers none", what,
@@ -224,17 +234,6 @@ static const char *without_progress(const char *text, char *out, size_t size)
     return out;
 }
 
-static rv_status fail_plugin(const rv_my *c, const char *text, rv_error *err)
-{
-    rv_status st = rv_fail(err, RV_E_SOURCE_AUTH,
-                           "cannot connect to %s (%s): this account logs in in a way that this "
-                           "build does not offer\n%s",
-                           c->opts.what, c->host_port, text);
-    rv_hint(err, "use an account with caching_sha2_password, sha256_password, "
-                 "mysql_native_password, ed25519 or (over TLS) mysql_clear_password");
-    return st;
-}
-
 rv_status rv_my_fail_connect(rv_my *c, rv_error *err)
 {
     char head[420], plain[600];
@@ -245,8 +244,6 @@ rv_status rv_my_fail_connect(rv_my *c, rv_error *err)
         return rv_fail(err, RV_E_INTERRUPTED, "connecting to %s: interrupted", c->opts.what);
     if (c->refusal != RV_MY_NOT_REFUSED)
         return fail_refused(c, err);
-    if (strstr(text, "could not be loaded") || strstr(text, "cannot be loaded"))
-        return fail_plugin(c, text, err);
     if (c->end != RV_MY_GOES_ON) {
         rv_status st =
             rv_fail(err, RV_E_SOURCE_CONNECT, "cannot connect to %s: %s did not answer in time",
@@ -255,6 +252,11 @@ rv_status rv_my_fail_connect(rv_my *c, rv_error *err)
             err->retry = RV_RETRY_N;
         return st;
     }
+    if (!c->greeted && strstr(text, "restricted_auth"))
+        return rv_fail(err, RV_E_SOURCE_OPEN,
+                       "cannot connect to %s (%s): what answers there is no MySQL server, or one "
+                       "before version 5.5",
+                       c->opts.what, c->host_port);
     code_class class_ = classify(inner ? inner : code);
     if (class_.code == 0) /* what is unknown here may pass */
         class_ = (code_class){code, RV_RETRY_N, RV_E_SOURCE_CONNECT};

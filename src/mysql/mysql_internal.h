@@ -34,11 +34,12 @@ typedef enum rv_my_end { RV_MY_GOES_ON, RV_MY_STOPPED, RV_MY_LATE, RV_MY_SILENT 
 /* What may not be said in plaintext over a network, found out while connecting. */
 typedef enum rv_my_refusal {
     RV_MY_NOT_REFUSED,
-    RV_MY_NO_TLS,        /* the mode asks for TLS, the server has none */
-    RV_MY_TLS_DEMANDED,  /* RIVET_REQUIRE_TLS */
-    RV_MY_RSA_PLAINTEXT, /* the password would go under a key nobody vouches for */
-    RV_MY_CLEARTEXT,     /* the password would go as it is */
-    RV_MY_BAD_EXCHANGE   /* the server's part of it makes no sense */
+    RV_MY_NO_TLS,         /* the mode asks for TLS, the server has none */
+    RV_MY_TLS_DEMANDED,   /* RIVET_REQUIRE_TLS */
+    RV_MY_RSA_PLAINTEXT,  /* the password would go under a key nobody vouches for */
+    RV_MY_CLEARTEXT,      /* the password would go as it is */
+    RV_MY_UNKNOWN_PLUGIN, /* a way of logging in that is not offered */
+    RV_MY_BAD_EXCHANGE    /* the server's part of it makes no sense */
 } rv_my_refusal;
 
 struct rv_my {
@@ -52,7 +53,9 @@ struct rv_my {
     rv_my_phase phase;
     rv_my_end end;
     rv_my_refusal refusal;
-    const char *refused_plugin; /* static text of ours */
+    const char *refused_plugin; /* static text, or: */
+    char asked_plugin[64];      /* what the server called it */
+    bool greeted;               /* hello has run: nothing left this host before */
     bool proxied;               /* no KILL leaves this connection */
     bool broken;                /* no further statement is possible */
     bool kill_sent;             /* during the running statement: its answer needs a barrier */

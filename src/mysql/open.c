@@ -167,7 +167,9 @@ static rv_status set_options(rv_my *c, rv_error *err)
     ok = ok && mysql_options(&c->my, MYSQL_OPT_LOCAL_INFILE, &no) == 0;
     ok = ok && mysql_options(&c->my, MYSQL_PLUGIN_DIR, NO_PLUGINS) == 0;
     ok = ok && mysql_options(&c->my, MYSQL_SET_CHARSET_NAME, "utf8mb4") == 0;
+    /* a server that does not let us speak first gets no word at all */
     ok = ok && mysql_options(&c->my, MYSQL_DEFAULT_AUTH, RV_MY_HELLO) == 0;
+    ok = ok && mysql_options(&c->my, MARIADB_OPT_RESTRICTED_AUTH, RV_MY_HELLO) == 0;
     ok = ok &&
          mysql_options(&c->my, MARIADB_OPT_IO_WAIT, (const void *)(uintptr_t)&rv_my_io_wait) == 0;
     if (o->program_name)
