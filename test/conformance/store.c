@@ -8,9 +8,10 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "conformance/destination.h"
 #include "rvtest.h"
 
-#define MINE "0123456789abcdef0123456789abcdef"
+#define MINE "fedcba9876543210fedcba9876543210"
 #define LARGE ((size_t)1500000)
 
 typedef struct bench { /* one case at work */
@@ -21,6 +22,7 @@ typedef struct bench { /* one case at work */
     rv_error err;
     char dir[64]; /* a prefix of its own, ending in '/' */
     char name[256];
+    bool foreign; /* what is put is somebody else's */
 } bench;
 
 static const char *name_of(bench *t, const char *key)
@@ -50,7 +52,7 @@ static rv_store_outcome put(bench *t, const char *key, const char *content,
                         .bytes = rv_str_bytes(rv_str_c(content)),
                         .size_bytes = strlen(content),
                         .md5 = md5,
-                        .owner_token = MINE,
+                        .owner_token = t->foreign ? NULL : MINE,
                         .mime = "text/plain",
                         .condition = condition,
                         .version = version};
@@ -474,4 +476,60 @@ void conformance_store(const store_fixture *f)
         rv_http_close(t.h);
         f->ops->close(t.s);
     }
+}
+
+/* ---- the protocol above ---- */
+
+typedef struct desk { /* of conformance_destination */
+    const store_fixture *f;
+    bench t;
+    rv_cfg_dest cfg;
+    int opened;
+    uint32_t dice;
+    rv_buf spool;
+} desk;
+
+static rv_dest *open_next(void *ctx)
+{
+    desk *k = ctx;
+    rv_dest *d = NULL;
+    (void)snprintf(k->t.dir, sizeof k->t.dir, "protocol-%08x/%d e/", k->dice, k->opened++);
+    CHECK_EQ(k->f->driver->open(k->f->env, &k->cfg, k->t.dir, &d, &k->t.err), RV_OK);
+    return d;
+}
+
+static bool plant(void *ctx, const char *key, const char *content)
+{
+    desk *k = ctx;
+    return put(&k->t, key, content, RV_STORE_ALWAYS, NULL) == RV_STORE_DONE;
+}
+
+static const char *lay(void *ctx, rv_dest *d, const char *key, const char *content)
+{
+    desk *k = ctx;
+    int fd = -1;
+    rv_buf_clear(&k->spool);
+    CHECK_EQ(k->f->driver->spool_path(d, "run_1", key, &k->spool, &k->t.err), RV_OK);
+    const char *path = rv_buf_cstr(&k->spool);
+    (void)unlink(path);
+    CHECK_EQ(rv_file_create(path, 0600, &fd, &k->t.err), RV_OK);
+    CHECK_EQ(rv_file_write(fd, content, strlen(content), path, &k->t.err), RV_OK);
+    rv_file_close(fd);
+    return path;
+}
+
+void conformance_store_protocol(const store_fixture *f)
+{
+    desk k = {.f = f, .cfg = *f->cfg, .t = {.f = f, .v = f->ops, .foreign = true}};
+    const conformance_fixture c = {f->driver, open_next, plant, lay, &k};
+    CHECK_EQ(rv_env_random(&k.dice, sizeof k.dice, NULL), RV_OK);
+    CHECK_EQ(rv_http_open(f->env, NULL, &k.t.h, &k.t.err), RV_OK);
+    k.t.s = f->open(f->ctx, NULL);
+    for (uint64_t threshold_mb = 0; k.t.s && threshold_mb < 2; threshold_mb++) {
+        k.cfg.upload_threshold_mb = threshold_mb;
+        conformance_destination(&c);
+    }
+    f->ops->close(k.t.s);
+    rv_http_close(k.t.h);
+    rv_buf_free(&k.spool);
 }

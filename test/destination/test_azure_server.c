@@ -11,6 +11,7 @@
 typedef struct fixture {
     json_t *facts;
     rv_env env;
+    char tmp[32];
     rv_error err;
     char connection[512];
 } fixture;
@@ -87,6 +88,33 @@ static rv_status look(fixture *f, rv_store *s)
     return st;
 }
 
+RV_TEST(the_protocol_above_it)
+{
+    fixture f;
+    char command[64];
+    if (!begin(&f))
+        SKIP("RIVET_TEST_AZURE is not set: no Azure server");
+    const rv_cfg_dest cfg = {.kind = RV_DEST_AZURE,
+                             .bucket = fact(&f, "container"),
+                             .endpoint = fact(&f, "endpoint"),
+                             .account_name = fact(&f, "account"),
+                             .account_key_env = "AZ_KEY",
+                             .upload_part_mb = 16,
+                             .upload_parallel = 2};
+    const store_fixture sf = {.ops = &rv_store_azure,
+                              .env = &f.env,
+                              .open = open_keyed,
+                              .ctx = &f,
+                              .driver = &rv_dest_azure,
+                              .cfg = &cfg};
+    REQUIRE(mkdtemp(strcpy(f.tmp, "/tmp/rvazureXXXXXX")) != NULL);
+    f.env.tmp_dir = f.tmp;
+    conformance_store_protocol(&sf);
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", f.tmp);
+    CHECK_EQ(system(command), 0);
+    json_decref(f.facts);
+}
+
 RV_TEST(credentials_of_a_server)
 {
     fixture f;
@@ -110,4 +138,5 @@ RV_TEST(credentials_of_a_server)
     json_decref(f.facts);
 }
 
-RV_TEST_MAIN(RV_CASE(what_a_store_must_do), RV_CASE(credentials_of_a_server))
+RV_TEST_MAIN(RV_CASE(what_a_store_must_do), RV_CASE(the_protocol_above_it),
+             RV_CASE(credentials_of_a_server))

@@ -11,6 +11,7 @@
 typedef struct fixture {
     json_t *facts;
     rv_env env;
+    char tmp[32];
     rv_error err;
 } fixture;
 
@@ -57,6 +58,33 @@ RV_TEST(what_a_store_must_do)
     json_decref(f.facts);
 }
 
+RV_TEST(the_protocol_above_it)
+{
+    fixture f;
+    char command[64];
+    if (!begin(&f))
+        SKIP("RIVET_TEST_GCS is not set: no GCS server");
+    const rv_cfg_dest cfg = {.kind = RV_DEST_GCS,
+                             .bucket = fact(&f, "bucket"),
+                             .endpoint = fact(&f, "endpoint"),
+                             .credentials_file = fact(&f, "credentials_file"),
+                             .allow_anonymous = !fact(&f, "credentials_file"),
+                             .upload_part_mb = 16,
+                             .upload_parallel = 2};
+    const store_fixture sf = {.ops = &rv_store_gcs,
+                              .env = &f.env,
+                              .open = open_file,
+                              .ctx = &f,
+                              .driver = &rv_dest_gcs,
+                              .cfg = &cfg};
+    REQUIRE(mkdtemp(strcpy(f.tmp, "/tmp/rvgcsXXXXXX")) != NULL);
+    f.env.tmp_dir = f.tmp;
+    conformance_store_protocol(&sf);
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", f.tmp);
+    CHECK_EQ(system(command), 0);
+    json_decref(f.facts);
+}
+
 RV_TEST(credentials_of_the_machine)
 {
     fixture f;
@@ -84,4 +112,5 @@ RV_TEST(credentials_of_the_machine)
     json_decref(f.facts);
 }
 
-RV_TEST_MAIN(RV_CASE(what_a_store_must_do), RV_CASE(credentials_of_the_machine))
+RV_TEST_MAIN(RV_CASE(what_a_store_must_do), RV_CASE(the_protocol_above_it),
+             RV_CASE(credentials_of_the_machine))
