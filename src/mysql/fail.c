@@ -150,9 +150,13 @@ rv_status rv_my_fail(rv_my *c, MYSQL_STMT *stmt, const char *what, rv_error *err
     if (c->end != RV_MY_GOES_ON)
         return fail_given_up(c, what, err);
     code_class class_ = classify(code);
+    /* a connection that stood is lost where TLS ends without a word */
+    bool cut_off = code == CR_SSL_CONNECTION_ERROR && c->phase != RV_MY_CONNECTING;
     if (rv_my_ends_connection(code) || !c->my.net.pvio)
         rv_my_break(c);
-    if (code == 0)
+    if (cut_off)
+        class_ = (code_class){code, RV_RETRY_N, RV_E_SOURCE_CONNECT};
+    else if (code == 0)
         class_ = (code_class){0, RV_RETRY_N, RV_E_SOURCE_CONNECT};
     else if (code == 1317 && c->timed_out)
         class_ = (code_class){code, RV_RETRY_T, RV_E_SOURCE_TIMEOUT};
