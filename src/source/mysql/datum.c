@@ -165,7 +165,17 @@ static rv_status add_double(const rv_mys_key_column *c, rv_str text, rv_buf *out
     return rv_buf_printf(out, err, v < 0 ? "(%.17e)" : "%.17e", v);
 }
 
-/* A zero date is no DATE or TIMESTAMP literal; as a text it is what the column is compared with. */
+/* As a number, which a date is compared with as one: no literal and, under NO_ZERO_DATE, no text
+ * says it. */
+static rv_status add_zero_date(const rv_mys_time *t, bool clock, rv_buf *out, rv_error *err)
+{
+    RV_TRY(rv_buf_printf(out, err, "%04u%02u%02u", t->year, t->month, t->day));
+    if (!clock)
+        return RV_OK;
+    return rv_buf_printf(out, err, "%02u%02u%02u.%06u", (unsigned)t->hour, t->minute, t->second,
+                         t->us);
+}
+
 static rv_status add_instant(const rv_mys_key_column *c, rv_str text, const char *word, rv_buf *out,
                              rv_error *err)
 {
@@ -181,9 +191,10 @@ static rv_status add_instant(const rv_mys_key_column *c, rv_str text, const char
         plain[10] = ' ';
     if (!rv_mys_time_read(type, true, plain, text.len, &t))
         return no_value(c, text, err);
-    bool zero = type != MYSQL_TYPE_TIME && rv_mys_time_zero(&t);
+    if (type != MYSQL_TYPE_TIME && rv_mys_time_zero(&t))
+        return add_zero_date(&t, rv_mys_wire_kind(&c->field) != RV_DATE, out, err);
     unsigned len = rv_mys_time_text(type, &t, 6, plain);
-    return rv_buf_printf(out, err, "%s'%.*s'", zero ? "" : word, (int)len, plain);
+    return rv_buf_printf(out, err, "%s'%.*s'", word, (int)len, plain);
 }
 
 rv_status rv_mys_datum(const rv_datum *d, const rv_mys_key_column *c, rv_buf *out, rv_error *err)
