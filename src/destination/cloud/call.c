@@ -9,6 +9,8 @@
 
 #define RV_TARGET "destination"
 #define USUAL_TRIES 6u
+#define CLEAN_UP_TRIES 3u
+#define CLEAN_UP_US ((int64_t)5000000)
 
 void rv_call_free(rv_call *c)
 {
@@ -127,9 +129,16 @@ static rv_http_verdict judge(void *ctx, const rv_http_response *r)
     return RV_HTTP_AGAIN_NOW;
 }
 
+void rv_call_cleans_up(rv_call *c)
+{
+    c->req.after_cancel = true;
+    c->req.timeout_us = CLEAN_UP_US;
+    c->tries = CLEAN_UP_TRIES;
+}
+
 static unsigned tries_of(const rv_call *c)
 {
-    unsigned tries = atomic_load(&c->rules->tries);
+    unsigned tries = c->tries ? c->tries : atomic_load(&c->rules->tries);
     return tries ? tries : USUAL_TRIES;
 }
 

@@ -39,6 +39,7 @@ struct rv_call {
     bool refused;    /* renew the credentials before the next try */
     bool renewed;    /* that was done */
     bool again;      /* a damaged upload was read and sent again */
+    unsigned tries;  /* at most; 0 = the rules' */
     /* Before each try, behind the authorization: may rewrite the request. May be NULL. */
     rv_status (*shape)(void *ctx, unsigned attempt, rv_http_request *io, rv_error *err);
     rv_http_verdict (*follow)(void *ctx, const rv_http_response *r); /* as rules->judge, first */
@@ -54,6 +55,8 @@ struct rv_call {
                .r = RV_HTTP_RESPONSE_INIT})
 
 void rv_call_free(rv_call *c);
+/* Clearing away: sent also after a signal, three tries of a few seconds. */
+void rv_call_cleans_up(rv_call *c);
 
 /* The value is borrowed until rv_call_free; rv_call_addf prints it into the arena. */
 rv_status rv_call_add(rv_call *c, const char *name, const char *value, rv_error *err) RV_MUST_USE;

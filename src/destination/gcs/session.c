@@ -6,7 +6,6 @@
 #include "destination/gcs/gcs_internal.h"
 
 #define UPLOADS "/upload/storage/v1/b/"
-#define ABORT_US ((int64_t)10 * 1000000)
 
 /* ---- begin ---- */
 
@@ -247,8 +246,7 @@ rv_status rv_gcs_upload_abort(rv_store *s, rv_http *h, const char *name, const c
     }
     RV_GO(session_url(s, &c, upload_id, err));
     c.req.method = "DELETE";
-    c.req.after_cancel = true;
-    c.req.timeout_us = ABORT_US;
+    rv_call_cleans_up(&c);
     RV_GO(rv_call_send(&c, err));
     /* 499 is how the service says that it did so */
     if (c.r.status == 499 || (c.r.status >= 200 && c.r.status < 300))

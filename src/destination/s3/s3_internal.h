@@ -148,10 +148,6 @@ rv_status rv_s3_upload_finish(rv_store *s, rv_http *h, const rv_store_write *w,
 rv_status rv_s3_upload_abort(rv_store *s, rv_http *h, const char *name, const char *upload_id,
                              rv_store_outcome *outcome, rv_error *err);
 
-/* leftover.c: aborts every open upload of this very name. */
-rv_status rv_s3_abort_leftovers(rv_store *s, rv_http *h, const char *name,
-                                rv_store_outcome *outcome, rv_error *err) RV_MUST_USE;
-
 /* ---- upload.c, for copies in parts ---- */
 
 /* Sends CreateMultipartUpload as `c` was made ready. */

@@ -6,7 +6,6 @@
 #include "net/crypto.h"
 
 #define RV_TARGET "destination"
-#define ABORT_US ((int64_t)10000000)
 
 /* ---- begin ---- */
 
@@ -178,8 +177,7 @@ static void begin_clean_up(rv_s3_call *c, rv_store *s, rv_http *h, const char *m
 {
     rv_s3_call_begin(c, s, h, method, name, right);
     c->may_miss = true;
-    c->call.req.after_cancel = true;
-    c->call.req.timeout_us = ABORT_US;
+    rv_call_cleans_up(&c->call);
 }
 
 static rv_status abort_one(rv_store *s, rv_http *h, const char *name, const char *upload_id,
