@@ -10,7 +10,7 @@
 #define RV_TARGET "destination"
 #define USUAL_TRIES 6u
 #define CLEAN_UP_TRIES 3u
-#define CLEAN_UP_US ((int64_t)5000000)
+#define CLEAN_UP_US ((int64_t)3000000)
 
 void rv_call_free(rv_call *c)
 {
