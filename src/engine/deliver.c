@@ -208,6 +208,8 @@ static void arrived(rv_job *job, const rv_part *part)
     job->files++;
     job->bytes += (int64_t)part->digests.size_bytes;
     pthread_mutex_unlock(&job->lock);
+    if (!job->validate) /* else the file stays until its unit commits */
+        atomic_fetch_sub(&job->spooled, (int64_t)part->digests.size_bytes);
     rv_journal_add(job->journal, "file_written", "siii", "file_name", part->name, "rows",
                    (int64_t)part->rows, "bytes", (int64_t)part->digests.size_bytes, "part_index",
                    part->index < 0 ? (int64_t)0 : part->index);

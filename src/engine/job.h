@@ -99,6 +99,8 @@ typedef struct rv_job {
     int64_t units_committed;             /* by this invocation */
     bool rss_warned, cap_warned, row_warned, held_warned;
     atomic_bool stdout_begun; /* bytes went out: nothing is tried again */
+    bool spool_is_memory;     /* it lies on tmpfs; set before reading */
+    _Atomic int64_t spooled;  /* bytes of parts that have not arrived */
     rv_export_report *report;
 } rv_job;
 

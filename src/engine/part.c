@@ -43,6 +43,8 @@ static void abandon_open_part(rv_parts *p)
     rv_digest_free(&p->digest);
     p->digest = (rv_digest){0};
     drop_spool(&p->path);
+    atomic_fetch_sub(&p->job->spooled, p->open_bytes);
+    p->open_bytes = 0;
 }
 
 void rv_parts_free(rv_parts *p)
@@ -51,8 +53,10 @@ void rv_parts_free(rv_parts *p)
         return;
     abandon_open_part(p);
     rv_offers_free(p->offers);
-    for (size_t i = 0; i < p->n_waiting; i++)
+    for (size_t i = 0; i < p->n_waiting; i++) {
         drop_spool(&p->waiting[i].spool_path);
+        atomic_fetch_sub(&p->job->spooled, (int64_t)p->waiting[i].digests.size_bytes);
+    }
     rv_free(p->waiting);
     rv_quality_end(&p->quality);
     rv_sums_free(&p->sums);
@@ -66,6 +70,8 @@ static rv_status spool_write(void *self, rv_bytes data, rv_error *err)
 {
     rv_parts *p = self;
     RV_TRY(rv_file_write(p->fd, data.ptr, data.len, p->path, err));
+    p->open_bytes += (int64_t)data.len;
+    atomic_fetch_add(&p->job->spooled, (int64_t)data.len);
     rv_digest_update(&p->digest, data.ptr, data.len);
     return RV_OK;
 }
@@ -196,6 +202,7 @@ static rv_status close_part(rv_parts *p, rv_error *err)
     RV_TRY(room_to_wait(p, err));
     part.spool_path = p->path;
     p->path = NULL;
+    p->open_bytes = 0;
     p->waiting[p->n_waiting++] = part;
     /* whether it stays the only one is known with the second */
     return p->defer || p->gated || part.index == 0 ? RV_OK : rv_parts_offer(p, err);

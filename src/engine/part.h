@@ -26,6 +26,7 @@ typedef struct rv_parts {
     rv_sink stdout_sink;
     int fd;
     char *path;
+    int64_t open_bytes; /* written to it */
     rv_digest digest;
     rv_quality_unit quality;
     bool gated;       /* quality judges this unit before anything is offered */

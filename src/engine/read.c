@@ -242,16 +242,22 @@ static rv_status check_batch_memory(rv_reader *r, uint64_t batch_bytes, uint64_t
     return RV_OK;
 }
 
+static uint64_t memory_in_use(rv_job *job)
+{
+    int64_t spooled = job->spool_is_memory ? atomic_load(&job->spooled) : 0;
+    return rv_process_rss_bytes() + (spooled > 0 ? (uint64_t)spooled : 0);
+}
+
 static rv_status guard_rss(rv_reader *r, rv_error *err)
 {
     uint64_t limit = r->job->x->tuning.memory_threshold_mb * 1024 * 1024;
-    if (!limit || rv_process_rss_bytes() < limit)
+    if (!limit || memory_in_use(r->job) < limit)
         return RV_OK;
     rv_builder_trim(r->builder);
     (void)malloc_trim(0);
     rv_pager_halve_cap(&r->pager);
     int64_t waited_us = 0, most_us = r->held_since_us ? RSS_WAIT_HELD_US : RSS_WAIT_MAX_US;
-    while (rv_process_rss_bytes() >= limit / 100 * 95 && waited_us < most_us) {
+    while (memory_in_use(r->job) >= limit / 100 * 95 && waited_us < most_us) {
         RV_TRY(check_leave(r, RV_OK, err));
         if (!rv_cancel_sleep_us(r->job->env->cancel, RSS_WAIT_STEP_US))
             return rv_cancel_check(r->job->env->cancel, err);

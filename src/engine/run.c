@@ -230,9 +230,9 @@ static rv_status prepare_room(rv_job *job, rv_error *err)
     if (job->to_stdout)
         return RV_OK;
     RV_TRY(job->dd->prepare(job->dest, need, &tmpfs, err));
+    job->spool_is_memory = tmpfs;
     if (tmpfs)
-        RV_LOG_WARN(job->env, "export '%s': the spool lies on tmpfs and counts as memory",
-                    job->x->name);
+        rv_job_warn(job, "spool", "the spool lies on tmpfs and counts as memory");
     return RV_OK;
 }
 

@@ -109,6 +109,7 @@ void rv_unit_drop_spool(rv_job *job, const char *unit)
         if (!rows.rows[i].spool_path)
             continue;
         st = rv_job_drop_spool(job, rows.rows[i].spool_path, &ignored);
+        atomic_fetch_sub(&job->spooled, rows.rows[i].bytes);
         if (st == RV_OK)
             st = rv_state_part_status(job->state, &job->lease, job->run_id, rows.rows[i].file_name,
                                       rows.rows[i].status, true, &ignored);

@@ -361,6 +361,7 @@ static void drop_waiting(rv_offers *u)
         up->n_waiting--;
         u->open--;
         drop_file(o->part.spool_path);
+        atomic_fetch_sub(&u->job->spooled, (int64_t)o->part.digests.size_bytes);
     }
     up->last = before;
     pthread_cond_broadcast(&up->moved);
