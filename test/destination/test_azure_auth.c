@@ -430,6 +430,39 @@ RV_TEST(managed_identities)
     box_end(&b);
 }
 
+#ifdef RV_FAULTS
+static rv_status with_a_token(store_box *b)
+{
+    rv_status st;
+    box_set(b, "AZURE_AUTHORITY_HOST", http_peer_url(b->p, "/"));
+    const rv_cfg_dest cfg = {
+        .tenant_id = "tenant", .client_id = "client", .client_secret_env = "SECRET"};
+    http_answer token = TOKEN("3600", "token-1"), object = {.headers = "ETag: \"0x1\"\r\n"};
+    token.repeat = object.repeat = HTTP_FOREVER;
+    RV_GO(box_open(b, cfg, "/acct"));
+    b->ops->set_tries(b->s, 1);
+    http_peer_say(b->p, token);
+    rv_buf text = RV_BUF_INIT;
+    st = b->ops->credentials(b->s, b->h, &text, &b->err);
+    rv_buf_free(&text);
+    RV_GO(st);
+    http_peer_say(b->p, object);
+    RV_GO(look(b));
+done:
+    return st;
+}
+
+RV_TEST(every_allocation)
+{
+    box_sweep(&rv_store_azure, "SECRET", "the-client-secret", with_a_token);
+}
+#else
+RV_TEST(every_allocation)
+{
+    SKIP("built without faults");
+}
+#endif
+
 RV_TEST_MAIN(RV_CASE(ends_of_a_sas), RV_CASE(an_expired_sas_sends_nothing),
              RV_CASE(a_long_sas_warns_of_nothing), RV_CASE(connection_strings),
              RV_CASE(what_is_named_does_not_fall_through),
@@ -438,4 +471,4 @@ RV_TEST_MAIN(RV_CASE(ends_of_a_sas), RV_CASE(an_expired_sas_sends_nothing),
              RV_CASE(a_token_is_renewed_in_time), RV_CASE(a_good_token_outlives_a_failed_renewal),
              RV_CASE(a_refused_token_is_renewed_once), RV_CASE(what_a_token_endpoint_says),
              RV_CASE(secrets_go_to_no_open_address), RV_CASE(a_federated_token_is_read_each_time),
-             RV_CASE(managed_identities))
+             RV_CASE(managed_identities), RV_CASE(every_allocation))

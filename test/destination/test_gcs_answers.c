@@ -6,7 +6,7 @@
 #define STORED "{\"name\":\"x\",\"size\":\"5\",\"md5Hash\":\"" BOX_MD5_64 "\",\"generation\":\"8\"}"
 #define ERROR(reason, message)                                                                     \
     "{\"error\":{\"code\":1,\"message\":\"" message "\",\"errors\":[{\"reason\":\"" reason "\"}]}" \
-                                                                                           "}"
+    "}"
 
 static bool begin(store_box *b, rv_cfg_dest cfg)
 {
@@ -67,7 +67,7 @@ RV_TEST(answers_to_a_put)
          ERROR("forbidden", "sa@project does not have storage.objects.create access to the Google "
                             "Cloud Storage object. Permission 'storage.objects.create' denied."),
          RV_STORE_IF_ABSENT, RV_E_DEST_PERMISSION, 0,
-         "403 storage.objects.create denied for sa@project", "grant Storage Object Creator"},
+         "storage.objects.create denied for sa@project", "grant Storage Object Creator"},
         /* to replace takes the right to delete: there is something */
         {403, NULL,
          ERROR("forbidden", "sa@p does not have storage.objects.delete access to the Google Cloud "

@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "base/json.h"
 #include "destination/gcs/gcs_internal.h"
 #include "net/crypto.h"
@@ -148,19 +150,20 @@ static rv_status status_of(const rv_http_response *r, const json_t *doc)
     return passes ? RV_E_DEST_UNREACHABLE : RV_E_DEST_IO;
 }
 
-/* "x@y does not have storage.objects.create access to ..." is said shorter. */
-static rv_status detail_of(rv_call *c, rv_str words, const char **out, rv_error *err)
+/* "x@y does not have storage.objects.create access to ..." says who lacks what: that alone is
+ * shown, the caller names the object. */
+static rv_status denied(rv_call *c, rv_str words, const char **out, rv_error *err)
 {
-    const char *middle =
-        has(words, " does not have ") ? memmem(words.ptr, words.len, " does not have ", 15) : NULL;
-    const char *end = middle && has(words, " access to ")
-                          ? memmem(words.ptr, words.len, " access to ", 11)
-                          : NULL;
-    if (!middle || !end || end < middle + 15 ||
-        memchr(middle + 15, ' ', (size_t)(end - middle) - 15))
-        return rv_arena_printf(&c->arena, out, err, "%.*s", RV_STR_ARG(words));
-    return rv_arena_printf(&c->arena, out, err, "%.*s denied for %.*s", (int)(end - middle - 15),
-                           middle + 15, (int)(middle - words.ptr), words.ptr);
+    static const char lacks[] = " does not have ", to[] = " access to ";
+    const char *who = words.len ? memmem(words.ptr, words.len, lacks, sizeof lacks - 1) : NULL;
+    const char *right = who ? who + sizeof lacks - 1 : NULL;
+    size_t left = right ? words.len - (size_t)(right - words.ptr) : 0;
+    const char *end = left ? memmem(right, left, to, sizeof to - 1) : NULL;
+    *out = NULL;
+    if (!end || memchr(right, ' ', (size_t)(end - right)))
+        return RV_OK;
+    return rv_arena_printf(&c->arena, out, err, "%.*s denied for %.*s", (int)(end - right), right,
+                           (int)(who - words.ptr), words.ptr);
 }
 
 static void suggest(const rv_store *s, rv_status st, const char *detail, rv_error *err)
@@ -191,9 +194,12 @@ static rv_status fail_as(rv_store *s, rv_call *c, rv_status st, const json_t *do
     rv_str words = words_of(doc, &c->r);
     if (c->r.status >= 300 && c->r.status < 400 && rv_http_header_get(&c->r, "Location").len)
         words = RV_STR("redirects are not followed");
-    RV_TRY(detail_of(c, words, &detail, err));
-    st = rv_http_fail(&c->req, &c->r, st, rv_str_c(detail), err);
-    suggest(s, st, detail, err);
+    if (st == RV_E_DEST_PERMISSION)
+        RV_TRY(denied(c, words, &detail, err));
+    (void)rv_http_fail(&c->req, &c->r, st, words, err);
+    if (detail && err)
+        (void)snprintf(err->text, sizeof err->text, "%s", detail);
+    suggest(s, st, detail ? detail : "", err);
     return st;
 }
 
