@@ -157,9 +157,9 @@ RV_TEST(refusals_are_clear)
              RV_E_CONFIG_NO_CONNECTION);
     CHECK_EQ(refused(&f, &(rv_init_opts){.source_url = "oracle://h/d", .cwd = d}, false),
              RV_E_CONFIG_SCHEME);
-    CHECK_EQ(refused(&f, &(rv_init_opts){.source_url = "mysql://u:p@h/d", .cwd = d}, false),
+    CHECK_EQ(refused(&f, &(rv_init_opts){.source_url = "sqlserver://u:p@h/d", .cwd = d}, false),
              RV_E_CONFIG_UNSUPPORTED);
-    CHECK(strstr(f.err.text, "mysql") != NULL);
+    CHECK(strstr(f.err.text, "mssql") != NULL);
     CHECK_EQ(refused(&f, &(rv_init_opts){.source_url = u, .tls_mode = "never", .cwd = d}, false),
              RV_E_USAGE);
     CHECK_EQ(refused(&f, &(rv_init_opts){.source_url = u, .table = "smal", .cwd = d}, false),
