@@ -36,6 +36,49 @@ static rv_status add_units(rv_job *job, rv_sums *total, bool committed_only, rv_
     return st;
 }
 
+/* Which policy did it, as far as the column tells. */
+static const char *replaced_how(const rv_job *job, const rv_column *c)
+{
+    bool may_fail = c->overridden && job->x->override_error_null;
+    bool date = c->type.kind == RV_DATE ||
+                (c->type.kind >= RV_TIMESTAMP && c->type.kind <= RV_TIMESTAMP_TZ_NS);
+    if (date && job->sd->engine == RV_ENGINE_MYSQL)
+        return may_fail ? "zero dates, or values that the override does not take, became NULL"
+                        : "zero dates became NULL";
+    if (may_fail)
+        return "values that the override does not take became NULL";
+    return "values that are no UTF-8 got U+FFFD in place of the bytes";
+}
+
+/* What the policies of the export changed, with the counts of the whole run. */
+static rv_status tell_replaced(rv_job *job, const rv_sums *sums, rv_error *err)
+{
+    rv_buf text = RV_BUF_INIT;
+    rv_json j;
+    rv_status st = RV_OK;
+    bool any = false;
+    rv_json_begin(&j, &text, false);
+    rv_json_object(&j);
+    for (size_t i = 0; i < sums->n_columns; i++) {
+        const rv_column *c = &job->schema.columns[i];
+        uint64_t n = sums->columns[i].replaced;
+        if (n == 0)
+            continue;
+        any = true;
+        rv_json_key(&j, c->name);
+        rv_json_u64(&j, n);
+        rv_job_warn(job, "replaced", "column '%s': %llu %s", c->name, (unsigned long long)n,
+                    replaced_how(job, c));
+    }
+    rv_json_object_end(&j);
+    RV_GO(rv_json_end(&j, err));
+    if (any && job->report)
+        RV_GO(rv_arena_cstr(&job->arena, rv_buf_str(&text), &job->report->replaced, err));
+done:
+    rv_buf_free(&text);
+    return st;
+}
+
 static rv_status shapes_of(rv_job *job, const rv_sums *sums, const rv_shape_row **out,
                            size_t *out_n, rv_error *err)
 {
@@ -130,6 +173,7 @@ static rv_status final_transaction(rv_job *job, const rv_executed *e, const char
                       .verified = job->validate};
     RV_GO(rv_sums_init(&sums, job->schema.n_columns, err));
     RV_GO(add_units(job, &sums, false, err));
+    RV_GO(tell_replaced(job, &sums, err));
     RV_GO(rv_drift_shapes(job, &sums, &drifted, err));
     job->degraded = job->degraded || drifted;
     RV_GO(new_position(job, e, &position, &store_position, err));

@@ -73,6 +73,10 @@ void rv_export_report_members(const rv_export_report *r, rv_json *j)
     rv_json_kstr(j, "tuning_profile", r->tuning_profile);
     if (r->forced)
         rv_json_kstr(j, "forced", r->forced);
+    if (r->replaced) {
+        rv_json_key(j, "replaced_values");
+        rv_json_raw(j, rv_str_c(r->replaced));
+    }
 }
 
 rv_status rv_export_report_markdown(const rv_export_report *r, rv_buf *out, rv_error *err)

@@ -165,16 +165,6 @@ static rv_status run_one_thread(rv_pipe *p, rv_error *err)
     return rv_reader_read(&p->worker->reader, p->unit->segments, p->unit->n_segments, err);
 }
 
-static void warn_replaced(rv_job *job, const rv_sums *sums)
-{
-    for (size_t i = 0; i < sums->n_columns; i++) {
-        if (!sums->columns[i].replaced)
-            continue;
-        rv_job_warn(job, "values", "column '%s': %llu values were replaced by policy",
-                    job->schema.columns[i].name, (unsigned long long)sums->columns[i].replaced);
-    }
-}
-
 /* DDL guard: the columns are still those that were resolved. */
 static rv_status guard_columns(rv_worker *w, rv_error *err)
 {
@@ -236,7 +226,6 @@ static rv_status read_once(rv_worker *w, const rv_unit *unit, rv_unit_work *out,
     release_instant(w);
     RV_GO(guard_columns(w, err));
     RV_GO(rv_parts_close(&out->parts, unit->empty_file, err));
-    warn_replaced(w->job, &out->parts.sums);
     out->limited = w->reader.limited;
     out->last = w->reader.last;
     out->n_last = w->reader.n_last;
@@ -342,6 +331,7 @@ rv_status rv_sums_to_json(const rv_sums *s, const char *position_json, rv_buf *o
         rv_hex_u64(s->columns[i].sum, hex);
         rv_json_cstr(&j, hex);
         rv_json_u64(&j, s->columns[i].max_len);
+        rv_json_u64(&j, s->columns[i].replaced);
         rv_json_array_end(&j);
     }
     rv_json_array_end(&j);
@@ -368,6 +358,7 @@ static bool column_from_json(const json_t *item, rv_col_sum *out)
 {
     out->nulls = (uint64_t)json_integer_value(json_array_get(item, 0));
     out->max_len = (uint64_t)json_integer_value(json_array_get(item, 2));
+    out->replaced = (uint64_t)json_integer_value(json_array_get(item, 3)); /* older: not kept */
     const char *sum = json_string_value(json_array_get(item, 1));
     return sum && hex_u64(sum, strlen(sum), &out->sum);
 }
