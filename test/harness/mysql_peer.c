@@ -20,7 +20,7 @@
 #define CONNECTIONS 512
 #define HEARD 8192
 #define PACKET_MAX (1 << 20)
-#define CAPABILITIES 0x808FF7DFu /* 4.1, secure connection, plugin auth, attributes; no TLS */
+#define CAPABILITIES 0x009FF7DFu /* 4.1, secure connection, plugin auth, attributes; no TLS */
 #define CAP_TLS 0x800u
 #define FIRST_ID 1000u
 
