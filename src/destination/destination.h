@@ -138,7 +138,7 @@ extern const rv_dest_driver rv_dest_s3;
 extern const rv_dest_driver rv_dest_gcs;
 extern const rv_dest_driver rv_dest_azure;
 const rv_dest_driver *const *rv_dest_drivers(void);   /* NULL-terminated */
-const rv_dest_driver *rv_dest_for(rv_dest_kind kind); /* NULL: not in this build */
+const rv_dest_driver *rv_dest_for(rv_dest_kind kind); /* every kind of a configuration has one */
 /* A key is a relative path of plain names: nothing empty, no "." and no "..". */
 bool rv_dest_key_valid(const char *key);
 

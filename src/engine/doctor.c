@@ -274,10 +274,6 @@ static rv_status probe(rv_doctoring *d, const rv_place *p, rv_probe *out, rv_err
 {
     const rv_dest_driver *dd = rv_dest_for(p->cfg->kind);
     rv_dest *dest = NULL;
-    if (!dd)
-        return rv_fail(why, RV_E_CONFIG_UNSUPPORTED,
-                       "destination type %s is not part of this build",
-                       rv_dest_kind_name(p->cfg->kind));
     RV_TRY(dd->open(d->env, p->cfg, p->path, &dest, why));
     rv_status st = dd->probe(dest, out, why);
     dd->close(dest);

@@ -230,8 +230,6 @@ static rv_status none_found(rv_initing *in, rv_source *s, rv_error *err)
 static rv_status add_notes(rv_initing *in, bool discover, rv_buf *notes, rv_error *err)
 {
     const rv_init_opts *o = in->opts;
-    unsigned providers;
-    rv_dest_kind kind = dest_kind(o, &providers);
     if (o->source_url && !discover)
         RV_TRY(rv_buf_add_c(notes,
                             "note: the config reads DATABASE_URL; set it to the source URL before "
@@ -249,11 +247,6 @@ static rv_status add_notes(rv_initing *in, bool discover, rv_buf *notes, rv_erro
                              in->n_text));
     if (o->tls_mode && in->source.engine == RV_ENGINE_SQLITE)
         RV_TRY(rv_buf_add_c(notes, "note: --tls does not apply to sqlite and was left out\n", err));
-    if (!discover && !rv_dest_for(kind))
-        RV_TRY(rv_buf_printf(notes, err,
-                             "note: destination type %s is not part of this build; the config "
-                             "needs another one to run\n",
-                             rv_dest_kind_name(kind)));
     return RV_OK;
 }
 

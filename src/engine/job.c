@@ -84,10 +84,6 @@ static rv_status open_dest(rv_job *job, rv_error *err)
     RV_TRY(rv_cfg_expand(pattern ? pattern : "", &values, &job->arena, &job->prefix, err));
     const rv_run_stand_ins *stand_ins = job->opts->stand_ins;
     job->dd = stand_ins && stand_ins->dest ? stand_ins->dest : rv_dest_for(d->kind);
-    if (!job->dd)
-        return rv_fail(err, RV_E_CONFIG_UNSUPPORTED,
-                       "export '%s': destination type %s is not part of this build", job->x->name,
-                       rv_dest_kind_name(d->kind));
     job->to_stdout = d->kind == RV_DEST_STDOUT;
     return job->dd->open(job->env, d, job->prefix, &job->dest, err);
 }

@@ -112,9 +112,6 @@ rv_status rv_validate_open(rv_validating *v, rv_error *err)
     const rv_cfg_dest *d = &v->x->dest;
     const char *prefix;
     v->dd = rv_dest_for(d->kind);
-    if (!v->dd)
-        return rv_fail(err, RV_E_CONFIG_UNSUPPORTED,
-                       "destination type %s is not part of this build", rv_dest_kind_name(d->kind));
     RV_TRY(resolve_prefix(v, &prefix, err));
     RV_TRY(v->dd->open(v->env, d, prefix, &v->dest, err));
     return rv_arena_cstr(v->arena, rv_str_c(v->dd->uri(v->dest)), &v->out->prefix, err);
