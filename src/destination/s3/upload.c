@@ -14,8 +14,6 @@ rv_status rv_s3_begin_parts(rv_s3_call *c, rv_buf *upload_id, rv_store_outcome *
 {
     const rv_xml *root = NULL;
     rv_s3_param(c, "uploads", "");
-    if (c->store->address.aws) /* else the checksums of the parts are refused */
-        RV_TRY(rv_call_add(&c->call, "x-amz-checksum-algorithm", "CRC32C", err));
     RV_TRY(rv_s3_send(c, err));
     RV_TRY(rv_s3_settle(c, outcome, err));
     if (*outcome != RV_STORE_DONE)
@@ -36,6 +34,8 @@ rv_status rv_s3_upload_begin(rv_store *s, rv_http *h, const rv_store_write *w, r
     rv_s3_call c;
     rv_s3_call_begin(&c, s, h, "POST", w->name, "s3:PutObject");
     rv_status st = rv_s3_add_object(&c, w, err);
+    if (st == RV_OK && s->address.aws) /* else the checksums of the parts are refused */
+        st = rv_call_add(&c.call, "x-amz-checksum-algorithm", "CRC32C", err);
     if (st == RV_OK)
         st = rv_s3_begin_parts(&c, upload_id, outcome, err);
     rv_s3_call_free(&c);
