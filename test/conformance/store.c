@@ -132,6 +132,7 @@ static void conditions(bench *t)
     gives(t, "part", 0, 9, "three");
     REQUIRE(head(t, "part", &second));
     CHECK(strcmp(first.version, second.version) != 0);
+    CHECK_EQ(put(t, "gone", "x", RV_STORE_IF_VERSION, first.version), RV_STORE_UNMET);
     CHECK_EQ(put(t, "part", "five", RV_STORE_ALWAYS, NULL), RV_STORE_DONE);
     gives(t, "part", 0, 9, "five");
 }
@@ -224,6 +225,9 @@ static void copying(bench *t)
     CHECK_EQ(t->v->copy(t->s, t->h, from, &o, to, &out, &t->err), RV_OK);
     CHECK_EQ(out, RV_STORE_UNMET);
     (void)snprintf(to, sizeof to, "%selsewhere", t->dir);
+    CHECK_EQ(put(t, "part", "another", RV_STORE_ALWAYS, NULL), RV_STORE_DONE);
+    CHECK_EQ(t->v->copy(t->s, t->h, from, &o, to, &out, &t->err), RV_OK);
+    CHECK_EQ(out, RV_STORE_UNMET); /* no longer that version */
     (void)snprintf(from, sizeof from, "%sabsent", t->dir);
     CHECK_EQ(t->v->copy(t->s, t->h, from, &o, to, &out, &t->err), RV_OK);
     CHECK_EQ(out, RV_STORE_MISSING);

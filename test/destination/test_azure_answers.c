@@ -65,6 +65,8 @@ RV_TEST(answers_to_a_put)
          RV_STORE_UNMET, ""},
         {412, "x-ms-error-code: ConditionNotMet\r\n", "", RV_STORE_IF_VERSION, RV_OK,
          RV_STORE_UNMET, ""},
+        {404, "x-ms-error-code: BlobNotFound\r\n", "", RV_STORE_IF_VERSION, RV_OK, RV_STORE_UNMET,
+         ""},
         {412, NULL, "", RV_STORE_ALWAYS, RV_E_DEST_IO, 0, "412"},
         {412, "x-ms-error-code: LeaseIdMissing\r\n", "", RV_STORE_IF_VERSION, RV_E_DEST_PERMISSION,
          0, "LeaseIdMissing"},
@@ -346,6 +348,9 @@ RV_TEST(a_copy_is_awaited)
     http_peer_say(b.p, refusal(200, "x-ms-copy-status: failed\r\n", ""));
     CHECK_EQ(copy(&b, &out), RV_E_DEST_IO);
     http_peer_say(b.p, refusal(412, "x-ms-error-code: SourceConditionNotMet\r\n", ""));
+    CHECK_EQ(copy(&b, &out), RV_OK);
+    CHECK_EQ(out, RV_STORE_UNMET);
+    http_peer_say(b.p, refusal(404, "x-ms-error-code: BlobNotFound\r\n", ""));
     CHECK_EQ(copy(&b, &out), RV_OK);
     CHECK_EQ(out, RV_STORE_MISSING);
     http_peer_say(b.p, refusal(409, "x-ms-error-code: BlobAlreadyExists\r\n", ""));

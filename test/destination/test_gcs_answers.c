@@ -235,7 +235,7 @@ RV_TEST(a_copy_of_many_steps)
     CHECK_EQ(b.ops->copy(b.s, b.h, "a", &o, "q/a", &out, &b.err), RV_OK);
     CHECK_EQ(out, RV_STORE_DONE);
     CHECK_STR(box_target(&b, 0), "/storage/v1/b/data/o/a/rewriteTo/b/data/o/q%2Fa?ifGenerationMatch"
-                                 "=0&sourceGeneration=9&destinationKmsKeyName=k");
+                                 "=0&ifSourceGenerationMatch=9&destinationKmsKeyName=k");
     CHECK(strstr(box_target(&b, 1), "&rewriteToken=t%2F1") != NULL);
     http_peer_say(b.p, say(200, NULL, "{}"));
     CHECK_EQ(b.ops->copy(b.s, b.h, "a", &o, "q/a", &out, &b.err), RV_E_DEST_IO);

@@ -30,6 +30,9 @@ static rv_status send_put(rv_store *s, rv_call *c, const rv_store_write *w, rv_s
     RV_TRY(rv_azure_condition(c, w->condition, w->version, err));
     RV_TRY(rv_call_send(c, err));
     RV_TRY(rv_azure_settle(s, c, w->condition, out, err));
+    if (*out == RV_STORE_MISSING && w->condition == RV_STORE_IF_VERSION &&
+        rv_str_eq(rv_azure_code(c), RV_STR("BlobNotFound")))
+        *out = RV_STORE_UNMET; /* the version is gone */
     if (*out == RV_STORE_MISSING)
         return no_place(s, c, err);
     return *out == RV_STORE_DONE
@@ -162,11 +165,7 @@ static rv_status start_copy(rv_store *s, rv_call *c, const char *from, const rv_
     c->req.method = "PUT";
     RV_TRY(rv_azure_url(s, c, to, "", err));
     RV_TRY(rv_call_send(c, err));
-    RV_TRY(rv_azure_settle(s, c, RV_STORE_IF_ABSENT, outcome, err));
-    /* of the version that was to be copied there is nothing any more */
-    if (*outcome == RV_STORE_UNMET && rv_str_eq(rv_azure_code(c), RV_STR("SourceConditionNotMet")))
-        *outcome = RV_STORE_MISSING;
-    return RV_OK;
+    return rv_azure_settle(s, c, RV_STORE_IF_ABSENT, outcome, err);
 }
 
 static rv_status check_copy(rv_call *c, bool *out_pending, rv_error *err)

@@ -208,7 +208,7 @@ static rv_status rewrite_url(rv_store *s, rv_call *c, const char *from, const rv
     RV_GO(rv_percent(rv_str_c(to), "", &url, err));
     RV_GO(rv_gcs_condition(&query, RV_STORE_IF_ABSENT, NULL, err));
     if (version->version[0])
-        RV_GO(rv_oauth_field(&query, "sourceGeneration", rv_str_c(version->version), err));
+        RV_GO(rv_oauth_field(&query, "ifSourceGenerationMatch", rv_str_c(version->version), err));
     if (s->kms_key)
         RV_GO(rv_oauth_field(&query, "destinationKmsKeyName", rv_str_c(s->kms_key), err));
     if (token->len)
