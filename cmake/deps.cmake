@@ -88,9 +88,10 @@ if(RIVET_STATIC_mariadb AND RIVET_PQ_STATIC)
   target_link_libraries(rivet_dep_mariadb INTERFACE ${RIVET_STATIC_mariadb} ${RIVET_STATIC_ssl}
     ${RIVET_STATIC_crypto} ${RIVET_LIB_z} ${RIVET_LIB_zstd} Threads::Threads ${CMAKE_DL_LIBS} m)
 else()
-  find_library(RIVET_SHARED_mariadb NAMES mariadb REQUIRED)
-  target_link_libraries(rivet_dep_mariadb INTERFACE ${RIVET_SHARED_mariadb} ${RIVET_STATIC_ssl}
-    ${RIVET_STATIC_crypto})
+  foreach(lib mariadb ssl crypto)
+    find_library(RIVET_SHARED_${lib} NAMES ${lib} REQUIRED)
+    target_link_libraries(rivet_dep_mariadb INTERFACE ${RIVET_SHARED_${lib}})
+  endforeach()
 endif()
 
 # OpenSSL's own functions, for signatures: the same copy that the clients use.

@@ -31,12 +31,37 @@ static rv_status first_waiter(rv_source *s, const char *sql, rv_arena *arena, co
     return st;
 }
 
+static rv_status has_row(rv_source *s, const char *sql, bool *out, rv_error *err)
+{
+    MYSQL_RES *r = NULL;
+    RV_TRY(rv_mys_ask(s, sql, "looking for sessions that wait", &r, err));
+    *out = r && mysql_num_rows(r) > 0;
+    mysql_free_result(r);
+    return RV_OK;
+}
+
+/* Locks are counted by an instrument that MySQL 5.7 has off. */
+static rv_status can_see(rv_source *s, rv_error *err)
+{
+    bool on = false;
+    RV_TRY(has_row(s,
+                   "SELECT 1 FROM performance_schema.setup_instruments WHERE NAME = "
+                   "'wait/lock/metadata/sql/mdl' AND ENABLED = 'YES'",
+                   &on, err));
+    if (on)
+        return RV_OK;
+    return rv_fail(err, RV_E_SOURCE_PERMISSION,
+                   "looking for sessions that wait: the server's instrument "
+                   "wait/lock/metadata/sql/mdl is off");
+}
+
 /* Whoever waits for a lock on a table that the session has locked too; tables without transactions
  * wait on a level of their own, told by the thread's state. */
 static rv_status ask_mysql(rv_source *s, int64_t session, rv_arena *arena, const char **out,
                            rv_error *err)
 {
     const char *sql = NULL;
+    RV_TRY(can_see(s, err));
     RV_TRY(rv_arena_printf(
         arena, &sql, err,
         "SELECT t.PROCESSLIST_ID, t.PROCESSLIST_USER, LEFT(t.PROCESSLIST_INFO, %d) "
@@ -54,15 +79,6 @@ static rv_status ask_mysql(rv_source *s, int64_t session, rv_arena *arena, const
 }
 
 /* ---- MariaDB: its performance schema is off unless asked for ---- */
-
-static rv_status has_row(rv_source *s, const char *sql, bool *out, rv_error *err)
-{
-    MYSQL_RES *r = NULL;
-    RV_TRY(rv_mys_ask(s, sql, "looking for sessions that wait", &r, err));
-    *out = r && mysql_num_rows(r) > 0;
-    mysql_free_result(r);
-    return RV_OK;
-}
 
 static rv_status may_look(rv_source *s, rv_error *err)
 {
