@@ -493,6 +493,8 @@ rv_status rv_pool_run(rv_job *job, const rv_work *work, rv_error *err)
     size_t units = work->kind == RV_WORK_TASKS ? work->tasks.n : work->ranges.n;
     size_t n = job->x->parallel < units ? (size_t)job->x->parallel : units;
     rv_pool pool = {.job = job, .work = work, .parallel = work->ranges.n > 1};
+    if (job->snapshot_open && n > job->snapshot_size)
+        n = job->snapshot_size;
     if (n == 0)
         return RV_OK;
     if (work_left(work))

@@ -79,6 +79,13 @@ static rv_status try_snapshot(rv_job *job, size_t n, rv_error *err)
     return st;
 }
 
+/* MySQL cannot share a snapshot, only open several between two commits: a busy server leaves one
+ * worker. */
+static bool falls_to_one(const rv_job *job, size_t n, rv_status st)
+{
+    return n > 1 && st == RV_E_SOURCE_SNAPSHOT && job->sd->engine == RV_ENGINE_MYSQL;
+}
+
 static rv_status begin_snapshot(rv_job *job, rv_error *err)
 {
     size_t n = rv_reading_workers(job);
@@ -86,6 +93,13 @@ static rv_status begin_snapshot(rv_job *job, rv_error *err)
         rv_status st = try_snapshot(job, n, err);
         if (st == RV_OK)
             break;
+        if (falls_to_one(job, n, st)) {
+            rv_job_warn(job, "snapshot_alone", "%s; one worker reads", err->text);
+            rv_error_clear(err);
+            close_spares(job);
+            n = 1;
+            continue;
+        }
         bool lost = err->retry == RV_RETRY_N || err->retry == RV_RETRY_C;
         RV_TRY(rv_job_again(job, &attempt, err));
         rv_error why = {0};

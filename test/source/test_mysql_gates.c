@@ -88,7 +88,7 @@ static void check_engines(myx *f)
     REQUIRE(rel != NULL);
     CHECK_STR(told(f, rel), "pages by PRIMARY");
     CHECK(!((rv_mys_relation *)rel->driver)->transactional);
-    CHECK(f->s->warned_engine);
+    CHECK_STR(f->s->warned_table, "old");
     CHECK(((rv_mys_relation *)table_in(f, "big", RV_FULL, NULL)->driver)->transactional);
 }
 

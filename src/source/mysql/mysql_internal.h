@@ -46,7 +46,7 @@ struct rv_source {
     atomic_llong held_session; /* connection id that holds a snapshot or streams now; 0 none */
     rv_mys_window *window;     /* of the relation being read; NULL none */
     rv_mys_prepared *prepared; /* NULL none */
-    bool warned_engine;        /* that a table's engine is not transactional: said once */
+    const char *warned_table;  /* whose engine is not transactional: said once; NULL none */
 };
 
 /* ---- session.c: what every statement of the driver goes through ---- */
@@ -85,10 +85,10 @@ typedef struct rv_mys_field { /* of a result description, copied; types.c's inpu
 typedef struct rv_mys_column {
     const char *name;
     rv_mys_field field;
-    rv_type type;    /* canonical, after the override */
-    int decoder;     /* decode.c's own index, chosen by rv_mys_column_bind */
-    bool overridden; /* by exports[].columns */
-    bool text;       /* the decoder reads the text protocol; else the binary one */
+    rv_type type;        /* canonical, after the override */
+    int decoder;         /* decode.c's own index, chosen by rv_mys_column_bind */
+    bool overridden;     /* by exports[].columns */
+    bool text;           /* the decoder reads the text protocol; else the binary one */
     bool zero_date_fail; /* the relation's, put here by the scan */
 } rv_mys_column;
 

@@ -122,17 +122,18 @@ static rv_status estimate(rv_mys_resolving *v, rv_error *err)
     return RV_OK;
 }
 
-static void warn_engine(const rv_mys_resolving *v)
+static rv_status warn_engine(const rv_mys_resolving *v, rv_error *err)
 {
+    rv_source *s = v->s;
     const rv_mys_table *t = v->table;
     v->r->transactional = !t || t->transactional;
-    if (v->r->transactional || v->s->warned_engine)
-        return;
-    v->s->warned_engine = true;
-    RV_LOG_WARN(v->s->env,
-                "table %s.%s is of engine %s: no snapshot of it exists, and long reads block "
-                "those who write to it",
-                t->schema, t->name, t->engine ? t->engine : "?");
+    if (v->r->transactional || (s->warned_table && strcmp(s->warned_table, t->name) == 0))
+        return RV_OK;
+    RV_LOG_WARN(s->env,
+                "table '%s' is of engine %s: no snapshot of it exists, and long reads block those "
+                "who write to it",
+                t->name, t->engine ? t->engine : "?");
+    return rv_arena_cstr(&s->arena, rv_str_c(t->name), &s->warned_table, err);
 }
 
 rv_status rv_mys_resolve(rv_source *s, const rv_read_spec *spec, rv_arena *arena, rv_relation **out,
@@ -164,7 +165,7 @@ rv_status rv_mys_resolve(rv_source *s, const rv_read_spec *spec, rv_arena *arena
         RV_TRY(rv_mys_query_shape(&v, err));
     if (v.rel->shape == RV_SHAPE_PAGES && spec->table)
         RV_TRY(rv_mys_bound_order(&v, &ignored, err));
-    warn_engine(&v);
+    RV_TRY(warn_engine(&v, err));
     *out = v.rel;
     return RV_OK;
 }
