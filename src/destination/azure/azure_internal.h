@@ -111,6 +111,9 @@ rv_status rv_azure_remove(rv_store *s, rv_http *h, const char *name, const char 
 rv_status rv_azure_copy(rv_store *s, rv_http *h, const char *from, const rv_object *version,
                         const char *to, rv_store_outcome *outcome, rv_error *err);
 rv_status rv_azure_list(rv_store *s, rv_http *h, const char *dir, rv_store_page *io, rv_error *err);
+/* The objects below dir out of one answer. RV_E_DEST_IO for what is no listing. */
+rv_status rv_azure_page_read(rv_store *s, rv_bytes page, rv_arena *arena, const char *dir,
+                             rv_store_page *io, rv_error *err) RV_MUST_USE;
 rv_status rv_azure_upload_begin(rv_store *s, rv_http *h, const rv_store_write *w, rv_buf *upload_id,
                                 rv_store_outcome *outcome, rv_error *err);
 rv_status rv_azure_upload_part(rv_store *s, rv_http *h, const rv_store_write *w,

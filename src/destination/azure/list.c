@@ -83,13 +83,13 @@ static rv_status add_blob(rv_store *s, const rv_xml *blob, rv_str name, const ch
     return rv_object_list_add(into, &o, err);
 }
 
-static rv_status read_page(rv_store *s, const rv_call *c, rv_arena *arena, const char *dir,
-                           rv_store_page *io, rv_error *err)
+rv_status rv_azure_page_read(rv_store *s, rv_bytes page, rv_arena *arena, const char *dir,
+                             rv_store_page *io, rv_error *err)
 {
     const rv_xml *root = NULL;
     rv_buf name = RV_BUF_INIT;
     rv_status st;
-    RV_GO(rv_xml_parse(rv_buf_bytes(&c->r.body), arena, &root, err));
+    RV_GO(rv_xml_parse(page, arena, &root, err));
     if (!rv_str_eq(root->name, RV_STR("EnumerationResults"))) {
         st = rv_fail(err, RV_E_DEST_IO, "the listing of '%s' is none", s->uri);
         goto done;
@@ -120,7 +120,7 @@ rv_status rv_azure_list(rv_store *s, rv_http *h, const char *dir, rv_store_page 
     c.req.max_body = BODY_MAX;
     RV_GO(rv_call_send(&c, err));
     if (c.r.status == 200) {
-        st = read_page(s, &c, &c.arena, dir, io, err);
+        st = rv_azure_page_read(s, rv_buf_bytes(&c.r.body), &c.arena, dir, io, err);
     } else {
         st = rv_azure_fail(s, &c, err);
         if (c.r.status == 404 && st == RV_E_DEST_IO) {

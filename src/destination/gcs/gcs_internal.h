@@ -51,9 +51,12 @@ struct rv_store {
 /* ---- chain.c: the chain of section 4 ---- */
 rv_status rv_gcs_resolve(rv_store *s, const rv_cfg_dest *cfg, rv_error *err) RV_MUST_USE;
 /* ---- source.c: a file of credentials ---- */
-/* Reads the file; `where` stands in texts. *out_found false: there is none. RV_E_DEST_AUTH. */
+/* *out_found false: there is none. RV_E_DEST_AUTH. */
 rv_status rv_gcs_source_read(const rv_env *env, const char *path, rv_arena *arena,
                              rv_gcs_source *out, bool *out_found, rv_error *err) RV_MUST_USE;
+/* What such a file says; path stands in texts. */
+rv_status rv_gcs_source_parse(const rv_env *env, const char *path, rv_bytes text, rv_arena *arena,
+                              rv_gcs_source *out, rv_error *err) RV_MUST_USE;
 /* ---- token.c: an rv_oauth_fetch over an rv_store ---- */
 rv_status rv_gcs_fetch_token(void *ctx, rv_http *h, rv_oauth_grant *out, rv_error *err);
 /* The signed assertion of a service account. */
@@ -100,6 +103,9 @@ rv_status rv_gcs_remove(rv_store *s, rv_http *h, const char *name, const char *v
 rv_status rv_gcs_copy(rv_store *s, rv_http *h, const char *from, const rv_object *version,
                       const char *to, rv_store_outcome *outcome, rv_error *err);
 rv_status rv_gcs_list(rv_store *s, rv_http *h, const char *dir, rv_store_page *io, rv_error *err);
+/* The objects below dir out of one answer. RV_E_DEST_IO for what is no listing. */
+rv_status rv_gcs_page_read(rv_store *s, const rv_http_response *r, const char *dir,
+                           rv_store_page *io, rv_error *err) RV_MUST_USE;
 rv_status rv_gcs_upload_begin(rv_store *s, rv_http *h, const rv_store_write *w, rv_buf *upload_id,
                               rv_store_outcome *outcome, rv_error *err);
 rv_status rv_gcs_upload_part(rv_store *s, rv_http *h, const rv_store_write *w,

@@ -35,10 +35,10 @@ static rv_status add_item(rv_store *s, const json_t *item, const char *dir, rv_o
     return rv_object_list_add(into, &o, err);
 }
 
-static rv_status read_page(rv_store *s, const rv_call *c, const char *dir, rv_store_page *io,
-                           rv_error *err)
+rv_status rv_gcs_page_read(rv_store *s, const rv_http_response *r, const char *dir,
+                           rv_store_page *io, rv_error *err)
 {
-    json_t *doc = rv_gcs_document(&c->r);
+    json_t *doc = rv_gcs_document(r);
     const json_t *items = json_object_get(doc, "items");
     const char *next = rv_oauth_text(doc, "nextPageToken");
     rv_status st = RV_OK;
@@ -65,7 +65,7 @@ rv_status rv_gcs_list(rv_store *s, rv_http *h, const char *dir, rv_store_page *i
     c.req.max_body = BODY_MAX;
     RV_GO(rv_call_send(&c, err));
     RV_GO(rv_gcs_settle_new(s, &c, RV_STORE_ALWAYS, &found, err));
-    RV_GO(read_page(s, &c, dir, io, err));
+    RV_GO(rv_gcs_page_read(s, &c.r, dir, io, err));
 done:
     rv_buf_free(&query);
     rv_call_free(&c);

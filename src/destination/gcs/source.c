@@ -139,32 +139,34 @@ static rv_status read_document(const reading *r, const json_t *doc, rv_gcs_sourc
     return needed(r, doc, "service_account_impersonation_url", &out->impersonate);
 }
 
+rv_status rv_gcs_source_parse(const rv_env *env, const char *path, rv_bytes text, rv_arena *arena,
+                              rv_gcs_source *out, rv_error *err)
+{
+    const reading r = {env, arena, path, err};
+    rv_gcs_source made = {.kind = RV_GCS_METADATA};
+    json_t *doc = text.len ? json_loadb((const char *)text.ptr, text.len, 0, NULL) : NULL;
+    rv_status st =
+        json_is_object(doc) ? read_document(&r, doc, &made) : bad(&r, "is no JSON object", "");
+    json_decref(doc);
+    if (st == RV_OK)
+        *out = made;
+    return st;
+}
+
 rv_status rv_gcs_source_read(const rv_env *env, const char *path, rv_arena *arena,
                              rv_gcs_source *out, bool *out_found, rv_error *err)
 {
     const reading r = {env, arena, path, err};
-    rv_gcs_source made = {.kind = RV_GCS_METADATA};
     rv_buf text = RV_BUF_INIT;
-    json_t *doc = NULL;
     rv_error why = {.code = RV_OK};
     bool found = false;
     rv_status st = rv_file_read_all(path, FILE_MAX, &text, &found, &why);
-    if (st != RV_OK) {
+    if (st != RV_OK)
         st = st == RV_E_MEMORY ? rv_fail_memory(err) : bad(&r, "cannot be read: ", why.text);
-        goto done;
-    }
-    *out_found = found;
-    if (!found)
-        goto done;
-    doc = text.len ? json_loadb((const char *)text.ptr, text.len, 0, NULL) : NULL;
-    if (!json_is_object(doc)) {
-        st = bad(&r, "is no JSON object", "");
-        goto done;
-    }
-    RV_GO(read_document(&r, doc, &made));
-    *out = made;
-done:
-    json_decref(doc);
+    else if (found)
+        st = rv_gcs_source_parse(env, path, rv_buf_bytes(&text), arena, out, err);
+    if (st == RV_OK)
+        *out_found = found;
     if (text.ptr)
         explicit_bzero(text.ptr, text.cap);
     rv_buf_free(&text);
