@@ -3,10 +3,7 @@
  * what was learned stays with the source. */
 #include "base/mem.h"
 #include "source/mysql/scan_internal.h"
-
-#define FIRST_KEYS 1000
-#define KEYS_MIN 50
-#define KEYS_MAX 1000000
+#include "source/sql/window.h"
 
 struct rv_mys_window {
     const rv_relation *rel;
@@ -17,14 +14,8 @@ struct rv_mys_window {
 bool rv_mys_window_applies(const rv_page_spec *page)
 {
     const rv_mys_relation *r = page->relation->driver;
-    const rv_key *key = &page->relation->key;
-    if (!r->condition || r->wrapped || page->relation->shape != RV_SHAPE_PAGES || !page->limit ||
-        page->n_order == 0 || page->n_order != key->n_columns)
-        return false;
-    for (size_t i = 0; i < page->n_order; i++)
-        if (page->order[i].fallback || strcmp(page->order[i].column, key->columns[i]) != 0)
-            return false;
-    return true;
+    return r->condition && !r->wrapped && page->relation->shape == RV_SHAPE_PAGES && page->limit &&
+           rv_sql_window_by_key(page);
 }
 
 static rv_status window_of(rv_source *s, const rv_relation *rel, rv_mys_window **out, rv_error *err)
@@ -34,24 +25,8 @@ static rv_status window_of(rv_source *s, const rv_relation *rel, rv_mys_window *
     if (!s->window)
         return rv_fail_memory(err);
     if (s->window->rel != rel)
-        *s->window = (rv_mys_window){.rel = rel, .keys = FIRST_KEYS};
+        *s->window = (rv_mys_window){.rel = rel, .keys = RV_SQL_WINDOW_KEYS};
     *out = s->window;
-    return RV_OK;
-}
-
-/* Bounds of a unit on its key are index conditions of the walk too; others would only make it
- * read more. */
-static rv_status key_preds(const rv_page_spec *page, rv_arena *arena, rv_page_spec *walk,
-                           rv_error *err)
-{
-    rv_pred *kept = NULL;
-    RV_TRY(rv_arena_array(arena, page->n_preds, sizeof *kept, &kept, err));
-    walk->preds = kept;
-    for (size_t p = 0; p < page->n_preds; p++)
-        for (size_t i = 0; i < page->n_order; i++)
-            if (!page->preds[p].expr.fallback &&
-                strcmp(page->preds[p].expr.column, page->order[i].column) == 0)
-                kept[walk->n_preds++] = page->preds[p];
     return RV_OK;
 }
 
@@ -59,6 +34,7 @@ rv_status rv_mys_window_enter(rv_scan *scan, rv_page_spec *io_page, rv_error *er
 {
     rv_mys_window *w = NULL;
     rv_datum *end = NULL;
+    rv_page_spec walk;
     bool found = false;
     if (!rv_mys_window_applies(io_page))
         return RV_OK;
@@ -66,33 +42,16 @@ rv_status rv_mys_window_enter(rv_scan *scan, rv_page_spec *io_page, rv_error *er
     if (!w->on)
         return RV_OK;
     RV_TRY(rv_arena_array(&scan->arena, io_page->n_order, sizeof *end, &end, err));
-    rv_page_spec walk = {.relation = scan->rel,
-                         .order = io_page->order,
-                         .n_order = io_page->n_order,
-                         .after = io_page->after,
-                         .until = io_page->until};
-    RV_TRY(key_preds(io_page, &scan->arena, &walk, err));
+    RV_TRY(rv_sql_window_walk(io_page, &scan->arena, &walk, err));
     RV_TRY(rv_mys_walk(scan->s, &walk, w->keys, true, &scan->arena, end, &found, err));
     scan->windowed = true;
-    scan->patient = w->keys / 2 < KEYS_MIN;
+    scan->patient = rv_sql_window_smallest(w->keys);
     if (!found)
         return RV_OK; /* the rest is less than a window */
     io_page->until = end;
     scan->end_of_window = end;
     scan->more_windows = true;
     return RV_OK;
-}
-
-/* Windows are to take between a quarter and a half of the page's time. */
-static void resize(rv_mys_window *w, const rv_scan *scan)
-{
-    int64_t spent_us = scan->end.elapsed_us, most_us = scan->page.cut_us;
-    if (!most_us)
-        return;
-    if (spent_us > most_us / 2 && w->keys / 2 >= KEYS_MIN)
-        w->keys /= 2;
-    else if (spent_us < most_us / 4 && w->keys * 2 <= KEYS_MAX)
-        w->keys *= 2;
 }
 
 rv_status rv_mys_window_leave(rv_scan *scan, bool cut_by_time, rv_error *err)
@@ -106,7 +65,7 @@ rv_status rv_mys_window_leave(rv_scan *scan, bool cut_by_time, rv_error *err)
         w->on = w->on || (cut_by_time && !full);
         return RV_OK;
     }
-    resize(w, scan);
+    w->keys = rv_sql_window_resize(w->keys, scan->end.elapsed_us, scan->page.cut_us);
     /* rows are dense here: a plain page does the same in one statement */
     if (full)
         w->on = false;

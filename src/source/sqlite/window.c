@@ -1,9 +1,6 @@
 #include "base/mem.h"
+#include "source/sql/window.h"
 #include "source/sqlite/relation_internal.h"
-
-#define FIRST_KEYS 1000
-#define MIN_KEYS 50
-#define MAX_KEYS 1000000
 
 struct rv_sq_window {
     rv_arena arena; /* of the page's copy */
@@ -63,14 +60,7 @@ rv_status rv_sq_page_copy(const rv_page_spec *page, rv_arena *a, rv_page_spec *o
 static bool applies(const rv_page_spec *page)
 {
     const rv_sq_relation *r = page->relation->driver;
-    const rv_key *key = &page->relation->key;
-    if (!r->spliced || !r->where || !page->cut_us || page->until || page->n_order == 0 ||
-        page->n_order != key->n_columns)
-        return false;
-    for (size_t i = 0; i < page->n_order; i++)
-        if (page->order[i].fallback || strcmp(page->order[i].column, key->columns[i]) != 0)
-            return false;
-    return true;
+    return r->spliced && r->where && page->cut_us && !page->until && rv_sql_window_by_key(page);
 }
 
 rv_status rv_sq_window_open(const rv_page_spec *page, const rv_sq_helpers *helpers,
@@ -82,7 +72,7 @@ rv_status rv_sq_window_open(const rv_page_spec *page, const rv_sq_helpers *helpe
     if (!w)
         return rv_fail_memory(err);
     w->helpers = *helpers;
-    w->keys = FIRST_KEYS;
+    w->keys = RV_SQL_WINDOW_KEYS;
     rv_status st = rv_sq_page_copy(page, &w->arena, &w->page, err);
     if (st == RV_OK)
         *out = w;
@@ -109,15 +99,6 @@ bool rv_sq_window_active(const rv_sq_window *w)
 const rv_page_spec *rv_sq_window_page(const rv_sq_window *w)
 {
     return rv_sq_window_active(w) ? &w->page : NULL;
-}
-
-/* Windows are to take between a quarter and a half of the page's time. */
-static void resize(rv_sq_window *w, int64_t spent_us, int64_t cut_us)
-{
-    if (spent_us > cut_us / 2 && w->keys / 2 >= MIN_KEYS)
-        w->keys /= 2;
-    else if (spent_us < cut_us / 4 && w->keys * 2 <= MAX_KEYS)
-        w->keys *= 2;
 }
 
 /* The end of the window just read is the beginning of the next. */
@@ -156,7 +137,7 @@ rv_status rv_sq_window_next(rv_scan *scan, int64_t spent_us, bool *out_more, rv_
         return RV_OK;
     }
     if (w->active) {
-        resize(w, spent_us, scan->cut_us);
+        w->keys = rv_sql_window_resize(w->keys, spent_us, scan->cut_us);
         move_on(w);
     }
     w->active = true;
