@@ -115,7 +115,7 @@ def test_connection_cut_every_50_ms(place, on):
 
 @my.both
 def test_connection_cut_after_bytes(place, on):
-    sql_faults.cut_after_bytes(place, my, on, ((100000, 2), (400000, None), (3000, 4)))
+    sql_faults.cut_after_bytes(place, my, on, ((100000, 2), (150000, None), (3000, 4)))
 
 
 @my.both
@@ -327,8 +327,8 @@ def test_settings_of_the_server_change_nothing(place, on):
                    f"INSERT INTO t SELECT CONCAT(ELT(1 + i % 6, '\\\\', '\'\'', '\"', '`', '%', 'ü'), i), TIMESTAMPADD(MINUTE, i, '2024-03-30 20:00:00'), 'ab', i, CONCAT('\\\\\'\'\"', i) FROM {db.series(1, 4000)}",
                    "ANALYZE TABLE t")
             want, wrong = db.rows("SELECT * FROM t"), []
+            db.conn.close()
             for settings in SESSIONS:
-                db.conn.close()
                 server.restart(options=settings)
                 sub = type(place)()
                 try:

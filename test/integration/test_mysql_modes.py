@@ -1,6 +1,8 @@
 """One MySQL or MariaDB table through every mode and strategy gives the same rows and the same
 checksums; incremental runs and key kinds add up to the source."""
+import contextlib
 import json
+import re
 
 import my
 import sql_modes
@@ -144,6 +146,19 @@ def test_time_window_and_partitions(place, on):
 @my.both
 def test_snapshot_sees_one_instant(place, on):
     sql_modes.snapshot_sees_one_instant(place, my, on)
+
+
+@my.both
+def test_snapshot_without_a_binary_log(place, on):
+    """Several workers cannot be put on one instant: refused with the reason, or read by one; never by several instants."""
+    with contextlib.ExitStack() as stack, my.database(my.own(stack, on)) as db:
+        my.simple(db, 5000)
+        my.config(place, db, [{"name": "x", "table": "t", "mode": "chunked", "chunk_column": "id", "chunk_size": 700, "parallel": 3, "consistency": "snapshot"}])
+        r = place.rivet("run", "-c", "rivet.yaml")
+        assert r.code == 0 or r.code == 1 and re.search(r"binary log", r.err), r
+        my.config(place, db, [{"name": "x", "table": "t", "consistency": "snapshot"}])
+        place.rivet("run", "-c", "rivet.yaml", code=0)
+        same_rows(place.dataset("x"), db.rows("SELECT * FROM t"))
 
 
 @my.both

@@ -169,6 +169,8 @@ def csv_cell(kind, sql_type, text):
         return plain_float(text, False)
     if kind.startswith("decimal"):
         return format(decimal.Decimal(text).quantize(decimal.Decimal(1).scaleb(-int(kind[:-1].split(",")[1]))), "f")
+    if kind == "date":
+        return text
     if kind.startswith("timestamp") or kind == "time":
         whole, _, frac = text.replace(" ", "T").partition(".")
         return f"{whole}.{frac.ljust(6, '0')}" + ("Z" if kind == "timestamp_tz" else "")
@@ -230,7 +232,7 @@ OVERRIDES = [  # SQL type, literals, override, values in the file
     ("timestamp NULL", ["'0000-00-00 00:00:00'"], "text", ["0000-00-00 00:00:00"]), ("int unsigned", ["4294967295"], "text", ["4294967295"]), ("varchar(20)", ["'12'", "'-7'"], "int8", [12, -7]),
     ("varchar(20)", ["'1.50'"], "decimal(10,2)", [decimal.Decimal("1.50")]), ("int", ["7"], "int2", [7]), ("decimal(10,3)", ["1.500"], "decimal(10,1)", [decimal.Decimal("1.5")]),
     ("decimal(65,30)", ["-1." + "0" * 29 + "1"], "text", ["-1." + "0" * 29 + "1"]), ("varchar(50)", ["'{\"a\":1}'"], "json", ['{"a":1}']), ("int", ["5"], "bigint", [5]), ("json", ["'[1,2]'"], "text", None),
-    ("double", ["0.1", "1e21"], "text", None), ("year", ["0", "2024"], "text", ["0000", "2024"]), ("enum('a','b')", ["'b'"], "text", ["b"]), ("varchar(9)", ["'ü'"], "binary", ["ü".encode()])]
+    ("double", ["0.1", "1e21"], "text", ["0.1", "1000000000000000000000.0"]), ("year", ["0", "2024"], "text", ["0000", "2024"]), ("enum('a','b')", ["'b'"], "text", ["b"]), ("varchar(9)", ["'ü'"], "binary", ["ü".encode()])]
 
 
 @my.both

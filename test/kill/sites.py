@@ -13,6 +13,7 @@ import subprocess
 import time
 
 import lib
+import my
 import pg
 
 NOBODY = 65534
@@ -44,19 +45,27 @@ class Sqlite:
         return [{**r, "day": datetime.date.fromisoformat(r["day"])} for r in lib.table(self.conn, "SELECT * FROM t")]
 
 
-class Postgres:
-    """The same on a PostgreSQL server."""
+class Server:
+    """The same on a server; `engine` is the module pg or my."""
 
-    def __init__(self, db):
-        self.db = db
-        pg.simple(db, 0, gap=False)
-        self.block = {"type": "postgres", "url": db.url(), "tuning": {"throttle_ms": 0}}
+    def __init__(self, engine, kind, db):
+        self.engine, self.db = engine, db
+        engine.simple(db, 0, gap=False)
+        self.block = {"type": kind, "url": db.url(), "tuning": {"throttle_ms": 0}}
 
     def fill(self, first, last):
-        pg.add(self.db, first, last)
+        self.engine.add(self.db, first, last)
 
     def rows(self):
         return self.db.rows("SELECT * FROM t")
+
+
+def source_of(work, stack, place):
+    if work.source == "sqlite":
+        return Sqlite(place)
+    if work.source == "postgres":
+        return Server(pg, "postgres", stack.enter_context(pg.database()))
+    return Server(my, "mysql", stack.enter_context(my.database(work.source)))
 
 
 class Site:
@@ -68,8 +77,7 @@ class Site:
         self.env = {}
         if work.state == "postgres":
             self.env["RIVET_STATE_URL"] = stack.enter_context(pg.database()).url()
-        on_postgres = work.source == "postgres"
-        self.source = Postgres(stack.enter_context(pg.database())) if on_postgres else Sqlite(self.place)
+        self.source = source_of(work, stack, self.place)
         self.twin = self.new_place(stack)
         for p in (self.place, self.twin):
             p.write("rivet.yaml", json.dumps({"source": self.source.block, **work.top, "exports": [

@@ -9,12 +9,15 @@ import urllib.parse
 
 import host
 
-OPTIONS = {"bind-address": "127.0.0.1", "skip-name-resolve": None, "innodb-flush-log-at-trx-commit": "0",
+OPTIONS = {"bind-address": "127.0.0.1", "skip-name-resolve": None, "innodb-flush-log-at-trx-commit": "2",
            "innodb-doublewrite": "OFF", "innodb-buffer-pool-size": "128M", "max-connections": "200",
            "performance-schema": "ON", "character-set-server": "utf8mb4", "default-time-zone": "+03:00",
            "local-infile": "ON"}
 INSTRUMENTS = {"performance-schema-consumer-events-statements-history-long": "ON",
                "performance-schema-events-statements-history-long-size": "20000"}
+BINLOG = {"log-bin": "bin", "server-id": "1", "binlog-format": "ROW", "binlog-row-metadata": "FULL", "sync-binlog": "0",
+          "log-bin-trust-function-creators": "ON"}
+GTID = {"gtid-mode": "ON", "enforce-gtid-consistency": "ON"}
 ROOT = ["CREATE USER IF NOT EXISTS root@'%'", "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION"]
 _lock = threading.Lock()
 _template = {}
@@ -29,14 +32,15 @@ class Build:
 
 class Server:
     """One server. `options` are those of its command line, None for one without a value; `at_birth`
-    also those that hold from the creation of the files on; `sql` runs at every start."""
+    also those that hold from the creation of the files on; `sql` runs at every start; `binlog`: changes
+    are logged row by row, in MySQL with GTIDs."""
     family = None
 
     def __init__(self, build, options=None, at_birth=None, sql=(), binlog=False):
         self.build, self.at_birth, self.sql = build, at_birth or {}, [*ROOT, *sql]
         self.options = {**OPTIONS, **INSTRUMENTS, **self.at_birth, **(options or {})}
         if binlog:
-            self.options.update({"log-bin": "bin", "server-id": "1", "binlog-format": "ROW", "binlog-row-metadata": "FULL"})
+            self.options.update({**BINLOG, **(GTID if self.family == "mysql" else {})})
         elif self.family == "mysql":
             self.options["skip-log-bin"] = None
         self.made_with = self.options

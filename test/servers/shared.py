@@ -11,8 +11,8 @@ import postgres
 
 SERVERS = {  # name: (how it is started, what its tests find in the environment)
     "postgres": (lambda: postgres.Postgres(conf={"max_connections": "200"}), lambda s: {"RIVET_TEST_PG_URL": s.url()}),
-    "mariadb": (mariadb.MariaDb, lambda s: {"RIVET_TEST_MARIADB_URL": s.url()}),
-    "mysql": (mysql.MySql, lambda s: {"RIVET_TEST_MYSQL_URL": s.url()}),
+    "mariadb": (lambda: mariadb.MariaDb(binlog=True), lambda s: {"RIVET_TEST_MARIADB_URL": s.url()}),
+    "mysql": (lambda: mysql.MySql(binlog=True), lambda s: {"RIVET_TEST_MYSQL_URL": s.url()}),
     "moto": (moto.Moto, lambda s: {"RIVET_TEST_S3": json.dumps(s.facts())}),
     "gcs": (gcs_double.GcsDouble, lambda s: {"RIVET_TEST_GCS": json.dumps(s.facts())}),
     "azurite": (azurite.Azurite, lambda s: {"RIVET_TEST_AZURE": json.dumps(s.facts())}),
