@@ -21,10 +21,6 @@ static rv_status gather(rv_checking *c, rv_error *err)
     rv_job *job = c->job;
     RV_TRY(rv_check_strategy(job, c->arena, &c->out->strategy, err));
     RV_TRY(rv_check_rows_text(job->rel->row_estimate, c->arena, &c->out->row_estimate, err));
-    /* InnoDB counts pages, not rows */
-    if (job->sd->engine == RV_ENGINE_MYSQL && job->rel->row_estimate >= 0)
-        RV_TRY(rv_arena_printf(c->arena, &c->out->row_estimate, err, "%s (imprecise)",
-                               c->out->row_estimate));
     RV_TRY(job->sd->facts(job->source, job->rel, &job->arena, &c->facts, err));
     RV_TRY(rv_arena_cstr(c->arena, rv_str_c(c->facts.scan_text ? c->facts.scan_text : ""),
                          &c->out->scan_type, err));

@@ -3,7 +3,8 @@
 
 #include "source/mysql/relation_internal.h"
 
-/* The server's own words of what it reads first: "ALL on orders  (rows=39812, Using where)". */
+/* The server's own words of what it reads first: "ALL on orders  (rows=39812 imprecise, Using
+ * where)". */
 static rv_status scan_text(const rv_mys_plan *p, rv_arena *arena, const char **out, rv_error *err)
 {
     const rv_mys_plan_row *first = &p->rows[0];
@@ -11,9 +12,9 @@ static rv_status scan_text(const rv_mys_plan *p, rv_arena *arena, const char **o
         return RV_OK;
     if (!first->type[0])
         return rv_arena_cstr(arena, rv_str_c(first->extra), out, err);
-    return rv_arena_printf(arena, out, err, "%s on %s%s%s  (rows=%" PRId64 "%s%s)", first->type,
-                           first->table, first->key[0] ? " by " : "", first->key, first->rows,
-                           first->extra[0] ? ", " : "", first->extra);
+    return rv_arena_printf(arena, out, err, "%s on %s%s%s  (rows=%" PRId64 " imprecise%s%s)",
+                           first->type, first->table, first->key[0] ? " by " : "", first->key,
+                           first->rows, first->extra[0] ? ", " : "", first->extra);
 }
 
 static rv_status written_plan(rv_source *s, const rv_relation *rel, rv_arena *arena,
