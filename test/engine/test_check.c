@@ -184,7 +184,7 @@ RV_TEST(what_run_refuses_gets_no_verdict)
     static const rv_status want[] = {RV_E_SOURCE_MISSING,     RV_E_SOURCE_MISSING,
                                      RV_E_CONFIG_DATE_CHUNK,  RV_E_CONFIG_TOO_MANY_CHUNKS,
                                      RV_E_CONFIG_PARTITION,   RV_E_SOURCE_MISSING,
-                                     RV_E_CONFIG_UNSUPPORTED, RV_E_DEST_IO};
+                                     RV_E_CONFIG_DESTINATION, RV_E_DEST_IO};
     rv_check_opts opts = {0};
     rv_check_report *r = check(&f, &opts, 8);
     REQUIRE(r != NULL);
