@@ -134,7 +134,10 @@ static void read_refusal(const rv_http_response *r, refusal *out)
     rv_error ignored = {.code = RV_OK};
     *out = (refusal){.code = ""};
     if (rv_xml_parse(rv_buf_bytes(&r->body), &arena, &root, &ignored) == RV_OK) {
-        rv_str code = rv_xml_text(root, "Error/Code"), text = rv_xml_text(root, "Error/Message");
+        /* compatible services wrap their errors in other ways */
+        const rv_xml *outer = rv_xml_child(root, "Errors") ? rv_xml_child(root, "Errors") : root;
+        const rv_xml *e = rv_xml_child(outer, "Error") ? rv_xml_child(outer, "Error") : root;
+        rv_str code = rv_xml_text(e, "Code"), text = rv_xml_text(e, "Message");
         (void)snprintf(out->code, sizeof out->code, "%.*s", RV_STR_ARG(code));
         (void)snprintf(out->message, sizeof out->message, "%.*s", RV_STR_ARG(text));
     }
