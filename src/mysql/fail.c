@@ -238,9 +238,19 @@ static const char *without_progress(const char *text, char *out, size_t size)
     return out;
 }
 
+/* OpenSSL tells what it made of a file, not of which. */
+static void name_files(const rv_my_opts *o, char *out, size_t size)
+{
+    size_t n = strlen(out);
+    if (o->ca_file)
+        n += (size_t)snprintf(out + n, size - n, "; authorities: %.300s", o->ca_file);
+    if (o->cert_file && n < size)
+        (void)snprintf(out + n, size - n, "; client certificate: %.300s", o->cert_file);
+}
+
 rv_status rv_my_fail_connect(rv_my *c, rv_error *err)
 {
-    char head[420], plain[600];
+    char head[420], plain[1300];
     unsigned code = mysql_errno(&c->my);
     const char *text = mysql_error(&c->my);
     unsigned inner = wrapped_code(text);
@@ -265,6 +275,11 @@ rv_status rv_my_fail_connect(rv_my *c, rv_error *err)
     if (class_.code == 0) /* what is unknown here may pass */
         class_ = (code_class){code, RV_RETRY_N, RV_E_SOURCE_CONNECT};
     snprintf(head, sizeof head, "cannot connect to %s (%s)", c->opts.what, c->host_port);
+    if (class_.status == RV_E_SOURCE_TLS) {
+        snprintf(plain, sizeof plain, "%.600s", text);
+        name_files(&c->opts, plain, sizeof plain);
+        return fail_text(c->env, class_, inner ? inner : code, head, plain, err);
+    }
     return fail_text(c->env, class_, inner ? inner : code, head,
                      without_progress(text, plain, sizeof plain), err);
 }
