@@ -42,13 +42,20 @@ void rv_job_plan_warn(rv_job *job, const char *rule, const char *fmt, ...)
     va_end(ap);
 }
 
+void rv_job_warn_hidden(rv_job *job, const rv_error *why)
+{
+    const char *innermost = strrchr(why->text, '\n'); /* it names the file */
+    rv_job_warn(job, "spool", "a hidden file stays behind: %s",
+                innermost ? innermost + 1 : why->text);
+}
+
 rv_status rv_job_drop_spool(rv_job *job, const char *path, rv_error *err)
 {
     bool found;
     rv_error why = {0};
     rv_status st = rv_file_remove(path, &found, &why);
     if (st == RV_E_DEST_PERMISSION) {
-        rv_job_warn(job, "spool", "a hidden file stays behind: %s", why.text);
+        rv_job_warn_hidden(job, &why);
         return RV_OK;
     }
     if (st != RV_OK)

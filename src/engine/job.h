@@ -146,6 +146,8 @@ bool rv_heartbeat_fresh(const rv_job *job);
 void rv_job_warn(rv_job *job, const char *context, const char *fmt, ...) RV_PRINTF(3, 4);
 void rv_job_plan_warn(rv_job *job, const char *rule, const char *fmt, ...) RV_PRINTF(3, 4);
 
+/* A hidden file that this user may not remove, as the failed removal tells it. */
+void rv_job_warn_hidden(rv_job *job, const rv_error *why);
 /* Removes a spool file; one that this user may not remove stays, with a WARN. */
 rv_status rv_job_drop_spool(rv_job *job, const char *path, rv_error *err) RV_MUST_USE;
 

@@ -445,7 +445,7 @@ static rv_status sweep(rv_job *job, const rv_old_dest *at, const char *name,
     rv_error why = {0};
     rv_status st = at->dd->sweep(at->dest, name, keep, n_keep, &why);
     if (st == RV_E_DEST_PERMISSION) {
-        rv_job_warn(job, "spool", "a hidden file stays behind: %s", why.text);
+        rv_job_warn_hidden(job, &why);
         return RV_OK;
     }
     if (st != RV_OK)
