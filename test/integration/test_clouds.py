@@ -94,8 +94,8 @@ def test_from_postgres(place, kind):
 def test_large_objects_in_parts(place, kind):
     """A threshold of zero: the part of the export goes in parts of the store, several at once."""
     conn, c = place.db("CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB)"), Corner(place, kind)
-    conn.executescript("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000) "
-                       "INSERT INTO t SELECT i, randomblob(1000) FROM n;")
+    conn.executescript("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120) "
+                       "INSERT INTO t SELECT i, randomblob(100000) FROM n;")
     with c.behind() as m:
         c.config({"name": "x", "table": "t"}, dest=cloud.IN_PARTS)
         c.run("--validate")

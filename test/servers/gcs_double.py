@@ -155,9 +155,10 @@ class GcsDouble:
         for key, real in (("md5Hash", md5), ("crc32c", crc)):
             if key in meta and meta[key] != real:
                 raise Refusal(400, "invalid", f"Provided {key} \"{meta[key]}\" doesn't match calculated {key} \"{real}\".")
+        self.may("create")
         with self._lock:
             self.met(name, query)
-            self.may("create", *(["delete"] if name in self.objects else []))
+            self.may(*(["delete"] if name in self.objects else []))
             self._generation += 1
             now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
             o = {"data": data, "name": name, "generation": str(self._generation), "metageneration": "1", "md5Hash": md5,
@@ -322,8 +323,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         g.in_bucket(bucket)
         meta = json.loads(body or b"{}")
         name = query.get("name") or meta.get("name")
-        g.met(name, query)
         g.may("create")
+        g.met(name, query)
         ident = secrets.token_urlsafe(24)
         meta.setdefault("contentType", self.headers.get("X-Upload-Content-Type", "application/octet-stream"))
         with g._lock:
