@@ -255,6 +255,15 @@ RV_TEST(an_authorized_user_sends_no_scope)
                                              "\"Token has been expired or revoked.\"}"});
     CHECK_EQ(look(&b), RV_E_DEST_AUTH);
     CHECK(strstr(b.err.text, "invalid_grant: Token has been expired or revoked.") != NULL);
+    /* what its address alone allows is done all the same */
+    http_peer_say(b.p, (http_answer){.status = 401});
+    http_peer_say(b.p, (http_answer){.status = 400, .body = "{\"error\":\"invalid_grant\"}"});
+    http_peer_say(b.p, (http_answer){.status = 499});
+    rv_store_outcome out = RV_STORE_UNMET;
+    CHECK_EQ(b.ops->upload_abort(b.s, b.h, "x", "/upload?upload_id=u", &out, &b.err), RV_OK);
+    CHECK_EQ(out, RV_STORE_DONE);
+    CHECK_STR(box_header(&b, http_peer_count(b.p) - 1, "Authorization"), "");
+    b.err = (rv_error){.code = RV_OK};
     CHECK(box_hides(&b, "the-secret") && box_hides(&b, "the-refresh"));
     box_end(&b);
 }

@@ -39,6 +39,7 @@ struct rv_call {
     bool refused;    /* renew the credentials before the next try */
     bool renewed;    /* that was done */
     bool again;      /* a damaged upload was read and sent again */
+    bool bare;       /* without authorization: the address is the credential */
     unsigned tries;  /* at most; 0 = the rules' */
     /* Before each try, behind the authorization: may rewrite the request. May be NULL. */
     rv_status (*shape)(void *ctx, unsigned attempt, rv_http_request *io, rv_error *err);

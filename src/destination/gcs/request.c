@@ -70,7 +70,7 @@ rv_status rv_gcs_describe(const rv_store *s, rv_call *c, const rv_store_write *w
 rv_status rv_gcs_authorize(void *store, rv_call *c, rv_error *err)
 {
     rv_store *s = store;
-    if (!s->oauth)
+    if (!s->oauth || c->bare)
         return RV_OK;
     RV_TRY(rv_oauth_bearer(s->oauth, c->http, c->refused, &c->serial, &c->auth, err));
     return rv_call_add(c, "Authorization", (const char *)c->auth.ptr, err);
