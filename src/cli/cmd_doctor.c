@@ -40,7 +40,7 @@ static rv_status add_check(const rv_cli *cli, const rv_doctor_check *c, rv_buf *
         RV_TRY(rv_buf_printf(out, err, ": %.*s\n", (int)first, c->detail));
         RV_TRY(add_lines(out, "       ", c->detail + first + (c->detail[first] == '\n'), err));
     }
-    return add_lines(out, "       ", c->hint, err);
+    return add_lines(out, c->kind == 'F' ? "       hint: " : "       ", c->hint, err);
 }
 
 static bool all_ok(const rv_doctor_check *checks, size_t n)

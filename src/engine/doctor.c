@@ -280,20 +280,18 @@ static rv_status probe(rv_doctoring *d, const rv_place *p, rv_probe *out, rv_err
     return st;
 }
 
-/* The category, and below it what was said and what to do about it. */
+/* The category, and below it what was said. */
 static rv_status place_failed(rv_doctoring *d, const char *name, const rv_error *why, rv_error *err)
 {
-    const char *word = category(why->code), *text, *todo = NULL;
+    rv_doctor_check c = {.name = name, .kind = 'F', .code = why->code};
+    const char *word = category(why->code), *text;
     const char *hint = why->hint[0] ? why->hint : advice(why->code);
     if (ends_all(why, err))
         return why->code;
     RV_TRY(one_line(d->arena, NULL, why->text, &text, err));
+    RV_TRY(rv_arena_printf(d->arena, &c.detail, err, "%s\n%s", word ? word : "error", text));
     if (hint)
-        RV_TRY(one_line(d->arena, NULL, hint, &todo, err));
-    rv_doctor_check c = {
-        .name = name, .kind = 'F', .detail = word ? word : "error", .code = why->code};
-    RV_TRY(rv_arena_printf(d->arena, &c.hint, err, "%s%s%s", text, todo ? "; " : "",
-                           todo ? todo : ""));
+        RV_TRY(one_line(d->arena, NULL, hint, &c.hint, err));
     d->list[d->n++] = c;
     return RV_OK;
 }

