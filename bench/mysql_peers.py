@@ -62,9 +62,9 @@ t = connectorx.read_sql(sys.argv[1], "SELECT * FROM " + sys.argv[2], return_type
 pyarrow.parquet.write_table(t, sys.argv[3], compression="zstd", compression_level=3)
 """
 DUCKDB = """
-import sys, duckdb
+import glob, os, sys, duckdb, duckdb_extension_mysql_scanner as extension
 c = duckdb.connect()
-c.execute("load mysql_scanner")
+c.execute(f"load '{glob.glob(os.path.join(os.path.dirname(extension.__file__), 'extensions/*/*'))[0]}'")
 c.execute("set threads = 2")
 c.execute("set enable_progress_bar = false")
 c.execute(f"attach '{sys.argv[1]}' as m (type mysql, read_only)")

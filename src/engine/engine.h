@@ -27,12 +27,13 @@ typedef struct rv_export_report {
     int64_t chunks_total, chunks_done, chunks_retried; /* -1: not chunked */
     int64_t longest_statement_ms, source_count, source_matched;
     int validated, schema_changed, quality_passed, reconciled;
-    bool source_changed;  /* the count that differed moved while it was looked at */
-    bool resumed;         /* an older run was continued */
-    bool resumable;       /* failed or interrupted with something to resume */
-    const char *forced;   /* apply: what --force overrode */
-    const char *replaced; /* JSON object, values that a policy replaced by column; NULL: none */
-    rv_error error;       /* error.code RV_OK: none */
+    bool source_changed; /* the count that differed moved while it was looked at */
+    bool resumed;        /* an older run was continued */
+    bool resumable;      /* failed or interrupted with something to resume */
+    const char *forced;  /* apply: what --force overrode */
+    const char
+        *replaced;  /* JSON object: by column, how many values a policy replaced; NULL: none */
+    rv_error error; /* error.code RV_OK: none */
     int exit_code;
 } rv_export_report;
 

@@ -36,18 +36,24 @@ static rv_status add_units(rv_job *job, rv_sums *total, bool committed_only, rv_
     return st;
 }
 
+typedef struct policy {
+    const char *key;  /* of the configuration */
+    const char *what; /* happened to the values */
+} policy;
+
 /* Which policy did it, as far as the column tells. */
-static const char *replaced_how(const rv_job *job, const rv_column *c)
+static policy policy_of(const rv_job *job, const rv_column *c)
 {
-    bool may_fail = c->overridden && job->x->override_error_null;
+    static const policy zero = {"zero_date", "zero dates became NULL"};
+    static const policy failed = {"on_override_error",
+                                  "values that the override does not take became NULL"};
+    static const policy broken = {"on_invalid_utf8",
+                                  "values that are no UTF-8 got U+FFFD in place of the bytes"};
     bool date = c->type.kind == RV_DATE ||
                 (c->type.kind >= RV_TIMESTAMP && c->type.kind <= RV_TIMESTAMP_TZ_NS);
-    if (date && job->sd->engine == RV_ENGINE_MYSQL)
-        return may_fail ? "zero dates, or values that the override does not take, became NULL"
-                        : "zero dates became NULL";
-    if (may_fail)
-        return "values that the override does not take became NULL";
-    return "values that are no UTF-8 got U+FFFD in place of the bytes";
+    if (c->overridden && job->x->override_error_null)
+        return failed;
+    return date ? zero : broken;
 }
 
 /* What the policies of the export changed, with the counts of the whole run. */
@@ -65,10 +71,10 @@ static rv_status tell_replaced(rv_job *job, const rv_sums *sums, rv_error *err)
         if (n == 0)
             continue;
         any = true;
+        policy by = policy_of(job, c);
         rv_json_key(&j, c->name);
         rv_json_u64(&j, n);
-        rv_job_warn(job, "replaced", "column '%s': %llu %s", c->name, (unsigned long long)n,
-                    replaced_how(job, c));
+        rv_job_warn(job, by.key, "column '%s': %llu %s", c->name, (unsigned long long)n, by.what);
     }
     rv_json_object_end(&j);
     RV_GO(rv_json_end(&j, err));

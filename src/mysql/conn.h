@@ -95,8 +95,8 @@ rv_status rv_my_execute(rv_my *c, MYSQL_STMT *stmt, const char *what, rv_error *
 rv_status rv_my_row_text(rv_my *c, MYSQL_RES *res, MYSQL_ROW *out_row,
                          const unsigned long **out_lengths, rv_error *err) RV_MUST_USE;
 rv_status rv_my_stmt_fetch(rv_my *c, MYSQL_STMT *stmt, bool *out_more, rv_error *err) RV_MUST_USE;
-/* The packet of the row that rv_my_stmt_fetch just took: status byte, NULL bitmap, values. At most
- * what the receive buffer holds; borrowed until the next call. */
+/* The packet of the row that rv_my_stmt_fetch just took: status byte, NULL bitmap, values. Borrowed
+ * until the next call. */
 rv_bytes rv_my_stmt_row(rv_my *c);
 void rv_my_stmt_close(rv_my *c, MYSQL_STMT *stmt);
 /* Paces: a statement of rv_my_stream or rv_my_execute that still runs at this monotonic moment is

@@ -65,6 +65,7 @@ struct rv_my {
     int64_t heard_us;    /* last byte of the answer, else its start; 0: none ran yet */
     int64_t deadline_us; /* of the running statement or the connecting; 0 none */
     int64_t cut_at_us;   /* deadline of statements that give rows, by rv_my_cut_at; 0 none */
+    rv_bytes row;        /* packet of the last row of a statement */
     int64_t limit_us;    /* statement limit that the server was told; 0 none */
     char tls[32];
     char host_port[300];
@@ -94,9 +95,8 @@ rv_status rv_my_finish(rv_my *c, rv_error *err) RV_MUST_USE;
 
 /* ---- rows.c ---- */
 
-/* STMT_ATTR_CB_RESULT, with the statement: steps over one column, as the library wants to be told
- * where the next begins; what reads the row takes its packet. */
-void rv_my_pass_column(void *ctx, unsigned column, unsigned char **row);
+/* The next packet of a binary result into c->row; 0, MYSQL_NO_DATA, or 1: it failed. */
+int rv_my_next_packet(rv_my *c, MYSQL_STMT *stmt);
 
 /* ---- kill.c ---- */
 

@@ -59,10 +59,6 @@ rv_status rv_my_prepare(rv_my *c, rv_str sql, const char *what, MYSQL_STMT **out
     rv_my *before = rv_my_enter(c);
     MYSQL_STMT *stmt = mysql_stmt_init(&c->my);
     int failed = stmt ? mysql_stmt_prepare(stmt, sql.ptr, sql.len) : 1;
-    if (!failed)
-        failed = mysql_stmt_attr_set(stmt, STMT_ATTR_CB_USER_DATA, stmt) ||
-                 mysql_stmt_attr_set(stmt, STMT_ATTR_CB_RESULT,
-                                     (const void *)(uintptr_t)&rv_my_pass_column);
     rv_my_leave(before);
     rv_status st = failed ? fail_running(c, stmt, what, err) : rv_my_finish(c, err);
     if (st == RV_OK)
@@ -110,9 +106,9 @@ rv_status rv_my_stmt_fetch(rv_my *c, MYSQL_STMT *stmt, bool *out_more, rv_error 
     if (rv_my_interrupted(c))
         return rv_my_fail_stopped(c, what, err);
     rv_my *before = rv_my_enter(c);
-    int code = mysql_stmt_fetch(stmt);
+    int code = rv_my_next_packet(c, stmt);
     rv_my_leave(before);
-    *out_more = code == 0 || code == MYSQL_DATA_TRUNCATED;
+    *out_more = code == 0;
     if (*out_more)
         return RV_OK;
     if (code != MYSQL_NO_DATA)

@@ -1,56 +1,29 @@
-#include <string.h>
-
 #include "mysql/mysql_internal.h"
 
-/* A length-encoded integer; the library has checked it against the packet. */
-static size_t length_of(unsigned char **row)
+/* What mysql_stmt_fetch does but for looking at the columns: it knows no types newer than itself,
+ * and the row is read by its own decoders. */
+int rv_my_next_packet(rv_my *c, MYSQL_STMT *stmt)
 {
-    unsigned first = *(*row)++;
-    unsigned more = first == 0xFC ? 2 : first == 0xFD ? 3 : first == 0xFE ? 8 : 0;
-    uint64_t v = first;
-    if (more) {
-        v = 0;
-        memcpy(&v, *row, more);
-        *row += more;
+    unsigned char *row = NULL;
+    unsigned long n = 0;
+    if (stmt->state == MYSQL_STMT_WAITING_USE_OR_STORE)
+        stmt->default_rset_handler(stmt);
+    if (stmt->state < MYSQL_STMT_USE_OR_STORE_CALLED || stmt->state == MYSQL_STMT_FETCH_DONE)
+        return MYSQL_NO_DATA;
+    int code = stmt->fetch_row_func(stmt, &row, &n);
+    if (code != 0) {
+        stmt->state = MYSQL_STMT_FETCH_DONE;
+        stmt->mysql->status = MYSQL_STATUS_READY;
+        return code;
     }
-    return (size_t)v;
+    stmt->state = MYSQL_STMT_USER_FETCHING;
+    c->row = (rv_bytes){row, n};
+    return 0;
 }
 
-void rv_my_pass_column(void *ctx, unsigned column, unsigned char **row)
-{
-    const MYSQL_STMT *stmt = ctx;
-    if (!row)
-        return;
-    switch ((int)stmt->fields[column].type) {
-    case MYSQL_TYPE_TINY:
-        *row += 1;
-        return;
-    case MYSQL_TYPE_SHORT:
-    case MYSQL_TYPE_YEAR:
-        *row += 2;
-        return;
-    case MYSQL_TYPE_INT24:
-    case MYSQL_TYPE_LONG:
-    case MYSQL_TYPE_FLOAT:
-        *row += 4;
-        return;
-    case MYSQL_TYPE_LONGLONG:
-    case MYSQL_TYPE_DOUBLE:
-        *row += 8;
-        return;
-    default:
-        *row += length_of(row);
-        return;
-    }
-}
-
-/* libmariadb keeps the start of a packet but not its length: the buffer's end bounds it. */
 rv_bytes rv_my_stmt_row(rv_my *c)
 {
-    const NET *net = &c->my.net;
-    if (!net->read_pos || net->read_pos >= net->buff_end)
-        return (rv_bytes){NULL, 0};
-    return (rv_bytes){net->read_pos, (size_t)(net->buff_end - net->read_pos)};
+    return c->row;
 }
 
 void rv_my_cut_at(rv_my *c, int64_t at_us)

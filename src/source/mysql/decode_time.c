@@ -186,9 +186,13 @@ static inline int64_t clock_us(const rv_mys_time *t)
 
 rv_status rv_mys_zero_date(const rv_mys_column *c, uint32_t col, rv_builder *b, rv_error *err)
 {
-    if (c->zero_date_fail)
-        return rv_mys_misfit(c, "a zero date", "the calendar", "text", err);
-    return rv_builder_null_replaced(b, col, err);
+    if (!c->zero_date_fail)
+        return rv_builder_null_replaced(b, col, err);
+    rv_status st =
+        rv_fail(err, RV_E_VALUE, "column '%s': a zero date, and zero_date: fail", c->name);
+    rv_hint(err, "zero_date: null writes NULL and counts them; columns: {%s: text} keeps the text",
+            c->name);
+    return st;
 }
 
 static __attribute__((noinline)) rv_status
