@@ -18,10 +18,11 @@ class Skip(Exception):
     """A test that cannot run here; the reason is printed."""
 
 
-def cases(*names):
-    """A test that runs once for each name and gets it as its second argument."""
+def cases(*names, long=()):
+    """A test that runs once for each name and gets it as its second argument; `long`: those of the
+    extended run."""
     def mark(test):
-        test.cases = names
+        test.cases, test.long_cases = names, long
         return test
     return mark
 

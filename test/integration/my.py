@@ -29,6 +29,7 @@ from sqlkit import export_row, logged, unmoved  # noqa: E402,F401
 BOTH, EXTENDED = ("mariadb", "mysql"), ("mariadb-11.4", "mariadb-11.8", "mysql-8.0")
 GIVEN = {"mariadb": "RIVET_TEST_MARIADB_URL", "mysql": "RIVET_TEST_MYSQL_URL"}
 both, extended = cases(*BOTH), cases(*EXTENDED)
+on_mariadb, on_mysql = cases(*BOTH, long=("mysql",)), cases(*BOTH, long=("mariadb",))  # both only in the extended run
 _lock = threading.Lock()
 _stack = contextlib.ExitStack()
 _shared = {}

@@ -59,7 +59,8 @@ def main():
             if name.startswith("test_") and fn.__module__ == module.__name__:
                 if getattr(fn, "long", False) and not args.all:
                     continue
-                tests += [(f"{label}_{c}" if c else label, fn, c) for c in getattr(fn, "cases", [None])]
+                tests += [(f"{label}_{c}" if c else label, fn, c) for c in getattr(fn, "cases", [None])
+                          if args.all or c not in getattr(fn, "long_cases", ())]
     tests = [t for t in tests if args.only in t[0]]
     count = {"ok": 0, "fail": 0, "skip": 0}
     alone = [t for t in tests if getattr(t[1], "alone", False)]  # they measure: nothing beside them

@@ -42,17 +42,17 @@ def test_every_form(place, on):
     sql_connect.every_form(place, my, guarded(on), forms, ("url", "raw_at", "structured", "mariadb_scheme", "socket_url", "options"))
 
 
-@my.both
+@my.on_mysql
 def test_wrong_passwords_tell_nothing(place, on):
     sql_connect.wrong_passwords_tell_nothing(place, my, guarded(on), forms, lambda db: db.sql("ALTER USER reader@'%' IDENTIFIED BY 'another'"))
 
 
-@my.both
+@my.on_mariadb
 def test_commands_that_print_configuration(place, on):
     sql_connect.commands_that_print_configuration(place, my, guarded(on), forms)
 
 
-@my.both
+@my.on_mariadb
 def test_password_commands_that_fail(place, on):
     sql_connect.password_commands_that_fail(place, my, guarded(on))
 
@@ -61,7 +61,7 @@ def test_unset_variables(place):
     sql_connect.unset_variables(place, my)
 
 
-@my.both
+@my.on_mariadb
 def test_parameters_that_are_not_the_clients(place, on):
     with guarded(on)() as db:
         my.config(place, db.url(**{"nonsense": "1", "charset": "latin1", "connect-timeout": "5", "local-infile": "1"}), [{"name": "x", "query": "SELECT id, 'ü' AS u FROM t"}])

@@ -19,7 +19,7 @@ class Witness:
     """The statements of others on one database while a block runs, and what was seen of their transactions."""
 
     def __init__(self, db):
-        self.db, self.oldest_trx_s, self.programs, self.isolation = db, 0.0, set(), set()
+        self.db, self.oldest_trx_s, self.programs = db, 0.0, set()
 
     def __enter__(self):
         self.watch, self.done = self.db.connect(), False
@@ -30,16 +30,18 @@ class Witness:
         return self
 
     def _look(self):
+        """The age of a transaction is how long one look after another found it: servers give its start in whole seconds."""
+        mine, since = (self.db.conn.thread_id(), self.watch.thread_id()), {}
         with self.watch.cursor() as cur:
             while not self.done:
-                cur.execute("SELECT p.id, (SELECT TIMESTAMPDIFF(MICROSECOND, t.trx_started, NOW(6)) / 1e6 FROM information_schema.innodb_trx t WHERE t.trx_mysql_thread_id = p.id) "
+                cur.execute("SELECT p.id, (SELECT COUNT(*) FROM information_schema.innodb_trx t WHERE t.trx_mysql_thread_id = p.id) "
                             "FROM information_schema.processlist p WHERE p.db = %s", (self.db.name,))
-                mine = (self.db.conn.thread_id(), self.watch.thread_id())
-                for ident, age in cur.fetchall():
-                    if ident not in mine:
-                        self.oldest_trx_s = max(self.oldest_trx_s, float(age or 0))
-                        cur.execute("SELECT attr_value FROM performance_schema.session_connect_attrs WHERE processlist_id = %s AND attr_name = 'program_name'", (ident,))
-                        self.programs |= {r[0] for r in cur.fetchall()}
+                now, found = time.monotonic(), [r for r in cur.fetchall() if r[0] not in mine]
+                since = {ident: since.get(ident, now) for ident, transactions in found if transactions}
+                self.oldest_trx_s = max([self.oldest_trx_s, *(now - t for t in since.values())])
+                for ident, _ in found:
+                    cur.execute("SELECT attr_value FROM performance_schema.session_connect_attrs WHERE processlist_id = %s AND attr_name = 'program_name'", (ident,))
+                    self.programs |= {r[0] for r in cur.fetchall()}
                 time.sleep(0.01)
 
     def __exit__(self, *_):

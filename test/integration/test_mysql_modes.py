@@ -9,7 +9,7 @@ import sql_modes
 from lib import same_rows
 
 
-@my.both
+@my.on_mariadb
 def test_every_mode_serial(place, on):
     sql_modes.every_mode(place, my, on, 1)
 
@@ -148,7 +148,7 @@ def test_snapshot_sees_one_instant(place, on):
     sql_modes.snapshot_sees_one_instant(place, my, on)
 
 
-@my.both
+@my.on_mysql
 def test_snapshot_without_a_binary_log(place, on):
     """Several workers cannot be put on one instant: refused with the reason, or read by one; never by several instants."""
     with contextlib.ExitStack() as stack, my.database(my.own(stack, on)) as db:
