@@ -32,9 +32,8 @@ rv_status rv_mys_description_print(const rv_mys_resolving *v, const char **out, 
         const char *origin = NULL;
         char type[120];
         (void)snprintf(type, sizeof type, "%d %lu %u %u %u %d%d%d", (int)f->type, f->length,
-                       f->charset, f->decimals,
-                       f->flags & (UNSIGNED_FLAG | ENUM_FLAG | SET_FLAG), f->json,
-                       f->uuid, f->inet);
+                       f->charset, f->decimals, f->flags & (UNSIGNED_FLAG | ENUM_FLAG | SET_FLAG),
+                       f->json, f->uuid, f->inet);
         RV_GO(
             rv_arena_printf(v->arena, &origin, err, "%s.%s.%s", f->db, f->org_table, f->org_name));
         RV_GO(rv_sql_guard_line(f->name, type, origin, &b, err));
