@@ -62,7 +62,7 @@ static int by_name(const void *a, const void *b)
 
 static rv_status add_headers(const rv_http_request *req, rv_buf *out, rv_error *err)
 {
-    rv_http_header sorted[RV_CALL_HEADERS];
+    rv_http_header sorted[RV_CALL_HEADERS] = {{NULL, NULL}};
     size_t n = 0;
     for (size_t i = 0; i < req->n_headers && n < RV_CALL_HEADERS; i++)
         if (strncasecmp(req->headers[i].name, "x-ms-", 5) == 0)

@@ -153,7 +153,7 @@ static rv_status add_number(const rv_mys_key_column *c, rv_str text, rv_buf *out
 /* With an exponent, or the server takes it for a decimal. */
 static rv_status add_double(const rv_mys_key_column *c, rv_str text, rv_buf *out, rv_error *err)
 {
-    char room[DATUM_TEXT_SIZE], *end = room;
+    char room[DATUM_TEXT_SIZE] = "", *end = room;
     double v = 0;
     if (text.len > 0 && text.len < sizeof room) {
         memcpy(room, text.ptr, text.len);
