@@ -91,7 +91,7 @@ class S3:
         return types.SimpleNamespace(size=h["ContentLength"], content_type=h["ContentType"], owner=h["Metadata"].get("rivet-owner"),
                                      md5=etag if "-" not in etag else None, etag=etag, changed=h["LastModified"])
 
-    def unfinished(self, prefix):
+    def unfinished(self, prefix, _):
         """Names of multipart uploads that nobody ended."""
         found = self.sdk.list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
         return [u["Key"] for u in found if u["Key"].startswith(prefix)]
@@ -145,8 +145,10 @@ class Gcs:
         return types.SimpleNamespace(size=b.size, content_type=b.content_type, owner=(b.metadata or {}).get("rivet-owner"),
                                      md5=base64.b64decode(b.md5_hash).hex(), changed=b.generation)
 
-    def unfinished(self, prefix):
-        return [s["name"] for s in self.server.open_sessions() if s["name"].startswith(prefix)]
+    def unfinished(self, prefix, noted):
+        """Sessions that nobody ended; of the noted ones only, if some are given."""
+        return [s["name"] for s in self.server.open_sessions()
+                if s["name"].startswith(prefix) and (noted is None or any(s["id"] in n for n in noted))]
 
 
 class Azure:
@@ -200,7 +202,7 @@ class Azure:
                                      md5=bytes(said.content_md5).hex() if said.content_md5 else None, changed=p.etag)
 
     @staticmethod
-    def unfinished(_):
+    def unfinished(_, _noted):
         return []  # blocks that nobody committed are no object, and the service drops them
 
 
@@ -286,8 +288,8 @@ class Corner:
     def facts(self, name):
         return self.store.facts(self.prefix + name)
 
-    def unfinished(self):
-        return self.store.unfinished(self.prefix)
+    def unfinished(self, noted=None):
+        return self.store.unfinished(self.prefix, noted)
 
     def fetch(self, out="out"):
         """What lies there, as files; the readers of lib.Place look at them."""

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import time
 
+import cloud
 import lib
 import my
 import pg
@@ -74,16 +75,38 @@ class Site:
     def __init__(self, work, stack, binary):
         self.work, self.binary = work, binary
         self.place = self.new_place(stack)
-        self.env = {}
+        self.env, self.noted = {}, set()
         if work.state == "postgres":
             self.env["RIVET_STATE_URL"] = stack.enter_context(pg.database()).url()
         self.source = source_of(work, stack, self.place)
         self.twin = self.new_place(stack)
+        self.corner = self.corner_of(stack) if work.store else None
         for p in (self.place, self.twin):
             p.write("rivet.yaml", json.dumps({"source": self.source.block, **work.top, "exports": [
-                {"format": "parquet", "destination": {"type": "local", "path": "./out"}, **x} for x in work.exports]}))
-        if work.kept:
+                {"format": "parquet", **x, "destination": self.destination(x, p)} for x in work.exports]}))
+        if work.kept and not self.corner:
             self.take_the_right()
+
+    def corner_of(self, stack):
+        """Of a store; who may not delete there has one of its own, since rights of a double are everybody's."""
+        corner = cloud.Corner(self.place, self.work.store, stack if self.work.kept else None)
+        if self.work.kept:
+            stack.enter_context(corner.may("put", "get", "list"))
+        corner.spool()
+        self.env.update(corner.env)
+        return corner
+
+    def destination(self, export, place):
+        """Of an export in one of the two places: what nobody disturbs always writes to a directory."""
+        given = export.get("destination", {})
+        if self.corner and place is self.place:
+            return self.corner.block(**{**given, "prefix": self.corner.prefix + given.get("prefix", "")})
+        return given if "path" in given else {"type": "local", "path": os.path.join("./out", given.get("prefix", ""))}
+
+    def look(self):
+        """What lies in a store, as the files that the readers here look at."""
+        if self.corner:
+            self.corner.fetch()
 
     @staticmethod
     def new_place(stack):
@@ -102,7 +125,7 @@ class Site:
 
     def give_away(self):
         """Not a part that is still one file with its hidden name: scratch files stay the runner's own."""
-        for f in self.place.files() if self.work.kept else ():
+        for f in self.place.files() if self.work.kept and not self.corner else ():
             path = self.place.path("out", f)
             if not f.startswith(".rivet-tmp-") and os.stat(path).st_nlink == 1:
                 os.chown(path, 0, 0)
@@ -112,7 +135,7 @@ class Site:
     def start(self, args, binary=None, env=None):
         full = {k: v for k, v in os.environ.items() if not k.startswith(("RIVET_", "RUST_LOG"))}
         full.update({"LC_ALL": "C.UTF-8", **self.env, **(env or {})})
-        prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if self.work.kept else []
+        prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if self.work.kept and not self.corner else []
         with open(self.place.path("said"), "wb") as said:
             return subprocess.Popen([*prefix, binary or self.binary, *args], cwd=self.place.dir, env=full,
                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
@@ -141,20 +164,35 @@ class Site:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(p.pid, signal.SIGKILL) if whole_group else p.kill()
         self.ended(p)
+        self.note_uploads()
         return at_work
 
     def kill_at(self, args, binary, point, nth, trace):
         """True when it passed there; otherwise it ended, however it did."""
         p = self.start(args, binary, {"RIVET_KILL_AT": f"{point}:{nth}", "RIVET_TRACE_POINTS": trace})
-        return self.ended(p) == -signal.SIGKILL
+        killed = self.ended(p) == -signal.SIGKILL
+        self.note_uploads()
+        return killed
+
+    def note_uploads(self):
+        """Uploads that the state knows at a kill. GCS lists none, and one whose name was still on the way is
+        nobody's: it holds no bytes and goes by itself."""
+        if self.work.store == "gcs" and os.path.exists(self.place.path(".rivet_state.db")):
+            with contextlib.closing(self.place.state()) as db, contextlib.suppress(sqlite3.OperationalError):
+                self.noted |= {i for i, in db.execute("SELECT upload_id FROM file_log WHERE upload_id IS NOT NULL")}
 
     def run(self, args, binary=None, env=None):
+        started = time.monotonic()
         code = self.ended(self.start(args, binary, env))
+        self.took_s = time.monotonic() - started
         with open(self.place.path("said"), encoding="utf-8", errors="replace") as f:
             return lib.Result(code, "", f.read())
 
     def undisturbed(self, args, binary=None, env=None, before=None):
-        """The same from the same position beside this one; returns its parts and how long it took."""
+        """The same from the same position beside this one; returns its parts and how long it took. A repair
+        knows where the run it repairs is, so none is made beside a store."""
+        if self.corner and self.work.repair:
+            return None, self.took_s
         shutil.rmtree(self.twin.path("out"), ignore_errors=True)
         for f in os.listdir(self.twin.dir):
             if f.startswith(".rivet_state.db"):
@@ -162,11 +200,14 @@ class Site:
         if self.work.repair:
             shutil.copytree(self.place.path("out"), self.twin.path("out"))
         self.copy_state()
+        for x in self.work.exports if self.corner else ():  # its stored progress is that of a store
+            self.twin.rivet("state", "accept", "-c", "rivet.yaml", "-e", x["name"], "--yes", binary=self.binary)
         if before:
             self.twin.rivet(*before, binary=self.binary, code=0)
         started = time.monotonic()
         self.twin.rivet(*args, binary=binary or self.binary, env=env, code=0)
-        return self.parts(self.twin), time.monotonic() - started
+        took_s = time.monotonic() - started
+        return self.parts(self.twin), self.took_s if self.corner else took_s
 
     def copy_state(self):
         copy = self.twin.path(".rivet_state.db")
@@ -226,6 +267,7 @@ class Site:
 
     def rows_are_the_source(self):
         """For a manifest reader; returns the manifests it takes."""
+        self.look()
         want = self.source.rows()
         current = [m for ms in self.current().values() for m in ms]
         for x in self.work.exports:
@@ -243,6 +285,12 @@ class Site:
         lying, hidden = self.files()
         assert must <= lying <= may, f"stray {sorted(lying - may)[:3]} lost {sorted(must - lying)[:3]}"
         assert not hidden, f"temp files stayed: {sorted(hidden)[:3]}"
+        if self.corner:
+            assert not os.listdir(self.corner.spool()), "finished parts stayed in the spool"
+            open_ones = self.corner.unfinished(self.noted)
+            assert not open_ones, f"uploads stay open: {open_ones[:3]}"
+        if undisturbed is None:
+            return
         got = self.parts()
         differing = sorted(k for k in set(got) | set(undisturbed) if got.get(k) != undisturbed.get(k))
         assert not differing, f"not as in an undisturbed run: {differing[:4]}"
@@ -251,6 +299,11 @@ class Site:
 
     def damage(self, rnd):
         """One part is gone, another cut off."""
+        self.look()
         gone, cut = rnd.sample(sorted(paths([ms[0] for ms in self.current().values()], "committed")), 2)
-        os.remove(gone)
+        if self.corner:
+            gone, cut = (os.path.relpath(f, self.place.path("out")) for f in (gone, cut))
+            self.corner.put(cut, self.corner.get(cut)[:100], like=cut)
+            return self.corner.remove(gone)
         os.truncate(cut, 100)
+        return os.remove(gone)
