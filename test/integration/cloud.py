@@ -360,11 +360,11 @@ class Rule:
 
 class Middle:
     """A proxy in front of a store: `m.answer(503, verb="PUT", path="parquet", times=3)`; without `times`
-    until `m.heal()`. `m.seen` holds verb and path of every request."""
+    until `m.heal()`. `m.seen` holds verb and path of every request, `m.heads` its headers."""
 
     def __init__(self, endpoint):
         self.target = urllib.parse.urlsplit(endpoint)
-        self.rules, self.seen, self.lock = [], [], threading.Lock()
+        self.rules, self.seen, self.heads, self.lock = [], [], [], threading.Lock()
 
     def __enter__(self):
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Between,), {"middle": self}))
@@ -388,9 +388,10 @@ class Middle:
         with self.lock:
             self.rules = []
 
-    def rule_of(self, verb, path):
+    def rule_of(self, verb, path, headers):
         with self.lock:
             self.seen.append((verb, path))
+            self.heads.append(dict(headers))
             for r in self.rules:
                 if r.times != 0 and re.fullmatch(r.verb, verb) and re.search(r.path, path):
                     if r.times:
@@ -415,7 +416,7 @@ class _Between(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         m = self.middle
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        rule = m.rule_of(self.command, self.path)
+        rule = m.rule_of(self.command, self.path, self.headers)
         if rule and isinstance(rule.what, int):
             return self.tell(rule.what, rule.headers, rule.body.encode())
         if rule and rule.what == "reset":
