@@ -41,7 +41,8 @@ static const char *const words_shell[] = {"bash", "zsh", "fish", "powershell", "
      "write the JSON there instead of stdout"}
 #define F_YES SWITCH(YES, "yes", "do not ask for confirmation")
 #define F_SOURCE                                                                                   \
-    VALUED(SOURCE, "source", TEXT, "URL", "connection URL of the database"),                       \
+    VALUED(SOURCE, "source", TEXT, "URL",                                                          \
+           "URL of the database (postgresql://, mysql://, mariadb://, sqlite:)"),                 \
     VALUED(SOURCE_ENV, "source-env", TEXT, "VAR", "environment variable that holds the URL"),      \
     VALUED(SOURCE_FILE, "source-file", FILE, "PATH", "file that holds the URL")
 #define F_VALIDATE SWITCH(VALIDATE, "validate", "re-read every part before its state moves, then the manifest")
@@ -185,15 +186,15 @@ static const rv_flag flags_mcp[] = {SWITCH(STDIO, "stdio", "accepted, changes no
 
 static const rv_command commands[RV_CMD_COUNT] = {
     COMMAND(ROOT, ROOT, "", "exports databases to Parquet and CSV: gently, fast, provably exact",
-            NULL, "rivet init --source sqlite:shop.db -o rivet.yaml && rivet run",
+            NULL, "rivet init --source-env DATABASE_URL -o rivet.yaml && rivet run",
             NO_FLAGS, NULL, NULL, RV_CMD_GROUP),
     COMMAND(INIT, ROOT, "init", "write a configuration from a live database",
             "Exactly one of --source, --source-env and --source-file names the database. No secret "
             "is ever written.",
-            "rivet init --source-env DATABASE_URL --table orders -o rivet.yaml",
+            "rivet init --source-env DATABASE_URL --s3-bucket lake --s3-region eu-west-1 -o rivet.yaml",
             FLAGS(flags_init), NULL, NULL, 0),
     COMMAND(DOCTOR, ROOT, "doctor", "check the configuration, source, destinations and state",
-            "Writes, reads back and deletes a small probe at each destination. Nothing else changes.",
+            "Writes, reads, lists and deletes a small probe at each destination. Nothing else changes.",
             "rivet doctor -c rivet.yaml", FLAGS(flags_doctor), NULL, NULL, 0),
     COMMAND(CHECK, ROOT, "check", "judge each export before it runs; reads no rows",
             "Exit code 0 whatever the verdict; missing tables and unsupported types fail.",
