@@ -159,14 +159,12 @@ def test_packets_above_the_limit(place, on):
         server = my.own(stack, on, options={"max-allowed-packet": "1M"})
         with my.database(server) as db:
             db.sql("CREATE TABLE t (id integer PRIMARY KEY, a longtext, b longtext)", "INSERT INTO t VALUES (1, 'x', 'y'), (2, REPEAT('a', 900000), REPEAT('b', 900000)), (3, 'x', 'y')")
-            for export in (FULL, {"name": "x", "query": "SELECT DISTINCT id, a, b FROM t"}, {"name": "x", "query": "SELECT id, CONCAT(a, b) AS c FROM t"}):
+            for export in (FULL, {"name": "x", "query": "SELECT DISTINCT id, a, b FROM t"}):
                 my.config(place, db, [export], tuning=QUICK)
                 r = place.rivet("run", "-c", "rivet.yaml", "--json-errors")
                 if r.code == 0:
                     rows = {x["id"]: x for x in place.dataset("x")}
-                    long = rows[2]["c"] if "c" in rows[2] else rows[2]["a"] + rows[2]["b"]
-                    warned = long is None and "packet" in r.err
-                    assert len(rows) == 3 and (warned or long == "a" * 900000 + "b" * 900000), (export, r, long and len(long))
+                    assert len(rows) == 3 and rows[2] == {"id": 2, "a": "a" * 900000, "b": "b" * 900000}, (export, r)
                 else:
                     assert r.code == 1 and re.search(r"max_allowed_packet", r.err), (export, r)
 

@@ -64,7 +64,7 @@ def test_small_tables_are_read_in_one_statement(place, on):
     sql_query.small(place, my, on, tables, SMALL)
 
 
-@my.both
+@my.on_mariadb
 def test_queries_in_chunks(place, on):
     keyed = [x for x in PAGED + streamed_of(on) if re.search(r"\bid\b", x[1]) and x[0] not in ("alias_captures_key", "buffer")]
     sql_query.in_mode(place, my, on, tables, keyed, mode="chunked", chunk_column="id", chunk_size=900, parallel=2)
