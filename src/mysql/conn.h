@@ -1,7 +1,8 @@
 /* mysql/conn.h: one connection to a MySQL or MariaDB server over libmariadb: opened by a deadline,
  * cancellable, every answer classed. What the source reads through today and CDC will tomorrow.
  * libmariadb is called nowhere else but for reading fields and rows. Sends no SQL of its own but
- * what is documented here ("KILL QUERY n" on a connection of its own, "DO 0" after it); never uses
+ * what is documented here ("KILL QUERY n" on a connection of its own, "DO 0" after it, "SHOW
+ * WARNINGS" after rows that were warned of), opened by rv_my_set_comment's text; never uses
  * options files, LOCAL INFILE, multi statements or plugins loaded at run time.
  * Threads: one at a time per connection; rv_my_interrupt from any. Every wait also ends when
  * env->cancel is raised.
@@ -63,6 +64,8 @@ void rv_my_set_proxied(rv_my *c, bool proxied);
 /* The statement limit that the server was told, 0 none: one that stays silent for 5 s past it is
  * given up (without a limit after two hours), class N. */
 void rv_my_set_limit(rv_my *c, int64_t statement_ms);
+/* Opens the connection's own statements; borrowed for its life. NULL: none. */
+void rv_my_set_comment(rv_my *c, const char *comment);
 bool rv_my_mariadb(const rv_my *c);
 int rv_my_version(const rv_my *c); /* 101119, 90704 */
 bool rv_my_loopback(const rv_my *c);
@@ -105,6 +108,15 @@ void rv_my_stmt_close(rv_my *c, MYSQL_STMT *stmt);
  * complete; rv_my_cut then only waits for the barrier. 0: disarms. Does nothing behind a proxy. */
 void rv_my_cut_at(rv_my *c, int64_t at_us);
 bool rv_my_was_cut(const rv_my *c);
+/* What the server warned of while it gave the rows of the last rv_my_stream or rv_my_execute, also
+ * one that was cut, once its answer is over; notes do not count. Of several the one that stands for
+ * a value that the rows do not hold. NULL: nothing. Borrowed until the next statement. */
+typedef struct rv_my_warning {
+    unsigned code;
+    bool replaces; /* rows hold something else than the value: NULL, '?', a cut text */
+    char text[300];
+} rv_my_warning;
+const rv_my_warning *rv_my_warned(const rv_my *c);
 /* Ends an unbuffered answer early: KILL QUERY, what is under way is drained, a barrier query
  * confirms that the kill has landed. RV_OK when none is under way. A failure, and always behind a
  * proxy: the connection is broken. */

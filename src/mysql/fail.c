@@ -89,6 +89,21 @@ bool rv_my_ends_connection(unsigned code)
            code == CR_OUT_OF_MEMORY || rv_my_retry_class(code) == RV_RETRY_N;
 }
 
+/* What stands in a row in place of a value that the server could not give. */
+bool rv_my_replaces_value(unsigned code)
+{
+    static const unsigned codes[] = {1260,  /* GROUP_CONCAT was cut */
+                                     1300,  /* bytes that are no text: NULL or cut */
+                                     1301,  /* longer than max_allowed_packet: NULL */
+                                     1366,  /* bytes that are no text of the character set */
+                                     1977,  /* MariaDB: a character became '?' */
+                                     3854}; /* MySQL: a character became '?' */
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (codes[i] == code)
+            return true;
+    return false;
+}
+
 static rv_str first_line(const char *text)
 {
     rv_str s = rv_str_c(text);
@@ -238,6 +253,17 @@ static const char *without_progress(const char *text, char *out, size_t size)
     return out;
 }
 
+/* A line that was cut while TLS was on: nothing was judged that could fail for good. */
+static bool tls_cut(const char *text)
+{
+    static const char *const words[] = {"unexpected eof", "Connection reset", "Broken pipe",
+                                        "Connection timed out", "Connection aborted"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strstr(text, words[i]))
+            return true;
+    return false;
+}
+
 /* OpenSSL tells what it made of a file, not of which. */
 static void name_files(const rv_my_opts *o, char *out, size_t size)
 {
@@ -272,7 +298,8 @@ rv_status rv_my_fail_connect(rv_my *c, rv_error *err)
                        "before version 5.5",
                        c->opts.what, c->host_port);
     code_class class_ = classify(inner ? inner : code);
-    if (class_.code == 0) /* what is unknown here may pass */
+    /* what is unknown here may pass */
+    if (class_.code == 0 || (class_.code == CR_SSL_CONNECTION_ERROR && tls_cut(text)))
         class_ = (code_class){code, RV_RETRY_N, RV_E_SOURCE_CONNECT};
     snprintf(head, sizeof head, "cannot connect to %s (%s)", c->opts.what, c->host_port);
     if (class_.status == RV_E_SOURCE_TLS) {

@@ -62,11 +62,14 @@ struct rv_my {
     bool timed_out;             /* our own deadline sent that KILL */
     bool loopback;
     bool mariadb;
-    int64_t heard_us;    /* last byte of the answer, else its start; 0: none ran yet */
-    int64_t deadline_us; /* of the running statement or the connecting; 0 none */
-    int64_t cut_at_us;   /* deadline of statements that give rows, by rv_my_cut_at; 0 none */
-    rv_bytes row;        /* packet of the last row of a statement */
-    int64_t limit_us;    /* statement limit that the server was told; 0 none */
+    int64_t heard_us;      /* last byte of the answer, else its start; 0: none ran yet */
+    int64_t deadline_us;   /* of the running statement or the connecting; 0 none */
+    int64_t cut_at_us;     /* deadline of statements that give rows, by rv_my_cut_at; 0 none */
+    rv_bytes row;          /* packet of the last row of a statement */
+    bool gives_rows;       /* the statement that runs, or ran last */
+    rv_my_warning warning; /* of it; code 0: none */
+    const char *comment;   /* opens every statement of our own; "" none */
+    int64_t limit_us;      /* statement limit that the server was told; 0 none */
     char tls[32];
     char host_port[300];
 };
@@ -103,6 +106,8 @@ int rv_my_next_packet(rv_my *c, MYSQL_STMT *stmt);
 /* KILL QUERY over a second connection. False: it was not confirmed within wait_us, or a proxy
  * stands between and none was sent. */
 bool rv_my_kill(rv_my *c, int64_t wait_us);
+/* What the server warned of in the rows that just ended, into c->warning. */
+rv_status rv_my_read_warnings(rv_my *c, rv_error *err) RV_MUST_USE;
 /* After a KILL: a statement of no effect that takes the blow if the KILL was late. */
 rv_status rv_my_barrier(rv_my *c, rv_error *err) RV_MUST_USE;
 #define RV_MY_KILL_US 2000000
@@ -110,7 +115,7 @@ rv_status rv_my_barrier(rv_my *c, rv_error *err) RV_MUST_USE;
 /* ---- auth.c ---- */
 
 #define RV_MY_HELLO "rivet"
-/* Our client plugins, known to libmariadb from now on. Once per process. */
+/* Our client plugins, known to libmariadb from now on; again for nothing. Any thread. */
 rv_status rv_my_plugins_register(rv_error *err) RV_MUST_USE;
 
 /* ---- fail.c ---- */
@@ -118,5 +123,6 @@ rv_status rv_my_plugins_register(rv_error *err) RV_MUST_USE;
 /* Why no connection came about. */
 rv_status rv_my_fail_connect(rv_my *c, rv_error *err);
 bool rv_my_ends_connection(unsigned code);
+bool rv_my_replaces_value(unsigned code);
 
 #endif

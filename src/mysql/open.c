@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -29,6 +28,11 @@ void rv_my_set_proxied(rv_my *c, bool proxied)
 void rv_my_set_limit(rv_my *c, int64_t statement_ms)
 {
     c->limit_us = statement_ms > 0 ? statement_ms * 1000 : 0;
+}
+
+void rv_my_set_comment(rv_my *c, const char *comment)
+{
+    c->comment = comment ? comment : "";
 }
 
 bool rv_my_mariadb(const rv_my *c)
@@ -79,31 +83,11 @@ void rv_my_close(rv_my *c)
     rv_free(c);
 }
 
-/* ---- the library, once per process ---- */
-
-typedef struct startup {
-    pthread_once_t once;
-    pthread_mutex_t lock;
-    bool library, plugins;
-} startup;
-
-static startup started = {PTHREAD_ONCE_INIT, PTHREAD_MUTEX_INITIALIZER, false, false};
-
-static void start_library(void)
-{
-    started.library = mysql_server_init(0, NULL, NULL) == 0;
-}
-
+/* Once per process, which both count under locks of their own. */
 static rv_status start(rv_error *err)
 {
-    (void)pthread_once(&started.once, start_library);
-    if (!started.library)
-        return rv_fail_memory(err);
-    (void)pthread_mutex_lock(&started.lock);
-    rv_status st = started.plugins ? RV_OK : rv_my_plugins_register(err);
-    started.plugins = st == RV_OK;
-    (void)pthread_mutex_unlock(&started.lock);
-    return st;
+    return mysql_server_init(0, NULL, NULL) == 0 ? rv_my_plugins_register(err)
+                                                 : rv_fail_memory(err);
 }
 
 /* ---- options ---- */
@@ -240,6 +224,7 @@ rv_status rv_my_open(const rv_env *env, const rv_my_opts *opts, rv_my **out, rv_
     c->env = env;
     c->arena = RV_ARENA_INIT;
     c->phase = RV_MY_CONNECTING;
+    c->comment = "";
     atomic_init(&c->interrupted, 0);
     rv_status st;
     c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -41,6 +41,7 @@ rv_status rv_my_query(rv_my *c, const char *sql, int64_t deadline_us, const char
 rv_status rv_my_stream(rv_my *c, rv_str sql, const char *what, MYSQL_RES **out, rv_error *err)
 {
     RV_TRY(rv_my_begin(c, c->cut_at_us, what, err));
+    c->gives_rows = true;
     RV_TRY(send_query(c, sql, what, err));
     MYSQL_RES *res = mysql_use_result(&c->my);
     if (!res && mysql_errno(&c->my) != 0)
@@ -71,6 +72,7 @@ rv_status rv_my_prepare(rv_my *c, rv_str sql, const char *what, MYSQL_STMT **out
 rv_status rv_my_execute(rv_my *c, MYSQL_STMT *stmt, const char *what, rv_error *err)
 {
     RV_TRY(rv_my_begin(c, c->cut_at_us, what, err));
+    c->gives_rows = true;
     rv_my *before = rv_my_enter(c);
     int failed = mysql_stmt_execute(stmt);
     rv_my_leave(before);

@@ -165,13 +165,19 @@ rv_status rv_my_begin(rv_my *c, int64_t deadline_us, const char *what, rv_error 
     c->deadline_us = deadline_us;
     c->kill_sent = false;
     c->timed_out = false;
+    c->gives_rows = false;
+    c->warning.code = 0;
     return RV_OK;
 }
 
 rv_status rv_my_finish(rv_my *c, rv_error *err)
 {
+    const bool killed = c->kill_sent;
     c->phase = RV_MY_IDLE;
-    if (!c->kill_sent || c->broken)
+    if (c->broken)
         return RV_OK;
-    return rv_my_barrier(c, err);
+    /* an answer that the KILL ended does not tell its count */
+    if (c->gives_rows && (mysql_warning_count(&c->my) > 0 || (killed && mysql_errno(&c->my) != 0)))
+        RV_TRY(rv_my_read_warnings(c, err));
+    return killed ? rv_my_barrier(c, err) : RV_OK;
 }

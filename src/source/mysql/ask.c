@@ -82,8 +82,8 @@ rv_status rv_mys_fields(MYSQL_RES *r, rv_arena *arena, rv_mys_field **out, size_
     return RV_OK;
 }
 
-rv_status rv_mys_describe_only(rv_source *s, const char *sql, const char *what, rv_arena *arena,
-                               rv_mys_field **out, size_t *out_n, rv_error *err)
+rv_status rv_mys_prepare_fields(rv_source *s, const char *sql, const char *what, rv_arena *arena,
+                                rv_mys_field **out, size_t *out_n, rv_error *err)
 {
     rv_buf b = RV_BUF_INIT;
     MYSQL_STMT *stmt = NULL;
@@ -107,4 +107,11 @@ done:
     rv_my_stmt_close(s->my, stmt);
     rv_buf_free(&b);
     return st;
+}
+
+rv_status rv_mys_describe_only(rv_source *s, const char *sql, const char *what, rv_arena *arena,
+                               rv_mys_field **out, size_t *out_n, rv_error *err)
+{
+    RV_TRY(rv_mys_results(s, false, what, err));
+    return rv_mys_prepare_fields(s, sql, what, arena, out, out_n, err);
 }

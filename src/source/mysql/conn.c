@@ -27,6 +27,7 @@ static rv_status connect_server(rv_source *s, const rv_source_opts *opts, rv_err
     RV_TRY(rv_arena_printf(&s->arena, &my.program_name, err, "rivet/%s",
                            opts->export_name ? opts->export_name : "-"));
     RV_TRY(rv_my_open(s->env, &my, &s->my, err));
+    rv_my_set_comment(s->my, s->comment);
     warn_plaintext(s, &my);
     return RV_OK;
 }

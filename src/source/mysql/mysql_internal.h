@@ -36,6 +36,7 @@ struct rv_source {
                                  TRANSACTION and COMMIT */
     const char *settings;     /* the SET list of in_transaction_only, NULL otherwise */
     bool in_page;             /* between rv_mys_page_begin and _end */
+    bool raw_results;         /* character_set_results is NULL now: text comes as it is stored */
     rv_buf restore;           /* what gives such a backend its settings back; len 0: nothing */
     int64_t timeout_ms;       /* statement limit in effect; 0 none */
     int64_t lock_s;           /* lock limit in effect; 0 none */
@@ -111,6 +112,7 @@ typedef struct rv_mys_relation {
     bool wrapped;          /* from is "(query LF) AS _rivet" */
     bool text_protocol;    /* measured faster for string-heavy rows */
     bool presorted;        /* pages by the bound sort what is equal in it */
+    bool raw_text;         /* stored as UTF-8 throughout, some of it utf8mb3: read as it is */
     bool transactional;    /* InnoDB and its like; false: one WARN */
     rv_mys_column *columns;
     size_t n_columns;

@@ -34,6 +34,20 @@ rv_status rv_mys_fields(MYSQL_RES *r, rv_arena *arena, rv_mys_field **out, size_
 rv_status rv_mys_describe_only(rv_source *s, const char *sql, const char *what, rv_arena *arena,
                                rv_mys_field **out, size_t *out_n, rv_error *err) RV_MUST_USE;
 
+/* The same, text as rv_mys_results was told last. */
+rv_status rv_mys_prepare_fields(rv_source *s, const char *sql, const char *what, rv_arena *arena,
+                                rv_mys_field **out, size_t *out_n, rv_error *err) RV_MUST_USE;
+
+/* ---- results.c: text as it is stored or converted to utf8mb4 ---- */
+
+/* Until the next call, which every question of the driver is; costs nothing when it is so. */
+rv_status rv_mys_results(rv_source *s, bool raw, const char *what, rv_error *err) RV_MUST_USE;
+/* r->raw_text by what the server says of each column. */
+struct rv_mys_resolving;
+rv_status rv_mys_choose_results(struct rv_mys_resolving *v, rv_error *err) RV_MUST_USE;
+/* No text, or text that is UTF-8 as it is stored. `f` as described when text is sent raw. */
+bool rv_mys_is_utf8(const rv_mys_field *f);
+
 /* ---- table.c: one table of the catalog; all of it in the arena ---- */
 
 typedef struct rv_mys_attr {

@@ -156,6 +156,7 @@ rv_status rv_mys_resolve(rv_source *s, const rv_read_spec *spec, rv_arena *arena
     else
         RV_TRY(rv_mys_query_gates(&v, err));
     RV_TRY(rv_mys_bind_columns(&v, err));
+    RV_TRY(rv_mys_choose_results(&v, err));
     RV_TRY(estimate(&v, err));
     v.r->bytes = v.table ? v.table->bytes : -1;
     RV_TRY(rv_mys_place_values(&v, err));

@@ -223,8 +223,13 @@ static rv_status check_fields(rv_scan *scan, const MYSQL_FIELD *fields, unsigned
         if (!same)
             return other_columns(scan, err);
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        rv_mys_field now;
+        rv_mys_field_of(&fields[i], &now);
+        if (scan->r->raw_text && i < scan->n_columns && !rv_mys_is_utf8(&now))
+            return other_columns(scan, err); /* read as what it is not */
         scan->widths[i] = rv_mys_binary_width(fields[i].type);
+    }
     for (size_t i = 0; i < scan->n_order; i++) {
         rv_mys_field_of(&fields[scan->order_field[i]], &scan->order_wire[i]);
         if (scan->text && rv_mys_wire_kind(&scan->order_column[i]->field) == RV_FLOAT64 &&
@@ -267,10 +272,32 @@ static rv_status leave_transaction(rv_scan *scan, rv_error *err)
     return rv_mys_page_end(scan->s, scan->what, err);
 }
 
+/* Something else than the value stands in rows that were given: that is said before they count. */
+static rv_status heed_warning(const rv_scan *scan, rv_error *err)
+{
+    const rv_my_warning *w = rv_my_warned(scan->s->my);
+    if (!w)
+        return RV_OK;
+    if (!w->replaces) {
+        rv_log_once(scan->s->env->log, RV_WARN, RV_TARGET, "%s: the server warns: %s (%u)",
+                    scan->what, w->text, w->code);
+        return RV_OK;
+    }
+    rv_status st = rv_fail(err, RV_E_VALUE,
+                           "%s: the server gave something else for a value: %s "
+                           "(warning %u)",
+                           scan->what, w->text, w->code);
+    rv_hint(err, w->code == 1301 ? "raise max_allowed_packet at the server above the longest value"
+                 : w->code == 1260 ? "raise group_concat_max_len at the server"
+                                   : "correct the text at the source, or convert it in query:");
+    return st;
+}
+
 static rv_status cut(rv_scan *scan, rv_error *err)
 {
     scan->end.cut = true;
-    return close_answer(scan, err);
+    RV_TRY(close_answer(scan, err));
+    return heed_warning(scan, err);
 }
 
 static rv_status answered(rv_scan *scan, rv_error *err)
@@ -279,7 +306,8 @@ static rv_status answered(rv_scan *scan, rv_error *err)
     scan->complete = true;
     scan->end.limited =
         (scan->page.limit && scan->end.rows >= scan->page.limit) || scan->more_windows;
-    return close_answer(scan, err);
+    RV_TRY(close_answer(scan, err));
+    return heed_warning(scan, err);
 }
 
 /* *out_row false: the answer is at its end, or the server's limit ended it. */
@@ -361,6 +389,10 @@ static rv_status read_rows(rv_scan *scan, rv_builder *b, bool *out_end, rv_error
 static rv_status failed(rv_scan *scan, rv_status st, rv_error *err)
 {
     scan->done = true;
+    /* what came before stays with the reader */
+    if (st != RV_E_VALUE && scan->end.rows > 0 && rv_my_warned(scan->s->my) &&
+        rv_my_warned(scan->s->my)->replaces)
+        st = heed_warning(scan, err);
     if (!err || err->retry != RV_RETRY_P || st == RV_E_INTERRUPTED || st == RV_E_MEMORY ||
         rv_my_broken(scan->s->my))
         return st;
@@ -446,6 +478,7 @@ static rv_status run(rv_scan *scan, const rv_page_spec *page, rv_error *err)
     rv_status st = rv_mys_page_begin(scan->s, scan->what, err);
     RV_TRY(st);
     scan->wrapped = true;
+    RV_TRY(rv_mys_results(scan->s, scan->r->raw_text, scan->what, err));
     arm(scan);
     st = scan->text ? run_text(scan, page, &opts, err) : run_binary(scan, page, &opts, err);
     if (st == RV_OK && scan->streamed)

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "source/mysql/relation_internal.h"
 #include "source/mysql/session_internal.h"
 
 #define NET_WRITE_TIMEOUT_S 600
@@ -54,6 +55,7 @@ rv_status rv_mys_page_begin(rv_source *s, const char *what, rv_error *err)
         return RV_OK;
     RV_TRY(rv_mys_say(s, "START TRANSACTION READ ONLY", what, NULL, err));
     s->in_page = true;
+    s->raw_results = false; /* by the SET NAMES of the pin */
     return rv_mys_pin(s, what, err);
 }
 
@@ -62,6 +64,7 @@ rv_status rv_mys_page_end(rv_source *s, const char *what, rv_error *err)
     if (!s->in_page)
         return RV_OK;
     s->in_page = false;
+    s->raw_results = false;
     if (rv_my_broken(s->my)) /* the proxy ends what it held */
         return RV_OK;
     RV_TRY(rv_mys_unpin(s, what, err));
@@ -74,6 +77,8 @@ rv_status rv_mys_ask(rv_source *s, const char *sql, const char *what, MYSQL_RES 
     MYSQL_RES *r = NULL;
     bool inside = s->in_page;
     rv_status st = rv_mys_page_begin(s, what, err);
+    if (st == RV_OK)
+        st = rv_mys_results(s, false, what, err);
     if (st == RV_OK)
         st = rv_mys_say(s, sql, what, &r, err);
     if (!inside) {
@@ -179,6 +184,7 @@ static rv_status build_settings(const rv_source *s, const char *mode, rv_buf *ou
     return rv_buf_printf(out, err, ", max_execution_time=%" PRId64, s->timeout_ms);
 }
 
+/* NAMES sets character_set_results too, which was never anything but what the client asked for. */
 static rv_status build_restore(const rv_source *s, const was *w, rv_buf *out, rv_error *err)
 {
     RV_TRY(rv_buf_add_c(out, "SET ", err));
