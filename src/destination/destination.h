@@ -20,7 +20,7 @@ typedef enum rv_put_mode {
 
 typedef struct rv_put_spec {
     const char *key;
-    const char *spool; /* finished file; NULL: `bytes` */
+    const char *spool; /* finished file, which stays; NULL: `bytes` */
     rv_bytes bytes;
     const rv_digests *digests; /* of the content */
     const char *owner_token;   /* 32 hex digits */
@@ -32,7 +32,6 @@ typedef struct rv_put_spec {
     uint64_t known_size_bytes;
     /* SHARED: version of the object read before (rv_object.version), NULL = it was absent. */
     const char *version;
-    bool keep_spool; /* else the spool file is removed once the object is visible */
     /* Called immediately before a request that makes something visible (lease check). May be NULL.
      */
     rv_status (*guard)(void *ctx, rv_error *err);
@@ -139,6 +138,8 @@ extern const rv_dest_driver rv_dest_gcs;
 extern const rv_dest_driver rv_dest_azure;
 const rv_dest_driver *const *rv_dest_drivers(void);   /* NULL-terminated */
 const rv_dest_driver *rv_dest_for(rv_dest_kind kind); /* every kind of a configuration has one */
+/* "permission error", "bucket not found": the category of a store's refusal; NULL: none. */
+const char *rv_dest_category(rv_status code);
 /* A key is a relative path of plain names: nothing empty, no "." and no "..". */
 bool rv_dest_key_valid(const char *key);
 

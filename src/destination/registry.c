@@ -19,6 +19,28 @@ const rv_dest_driver *rv_dest_for(rv_dest_kind kind)
     return NULL;
 }
 
+const char *rv_dest_category(rv_status code)
+{
+    switch ((int)code) {
+    case RV_E_DEST_AUTH:
+        return "auth error";
+    case RV_E_DEST_SAS_EXPIRED:
+        return "sas expired";
+    case RV_E_DEST_NO_BUCKET:
+        return "bucket not found";
+    case RV_E_DEST_REGION:
+        return "region mismatch";
+    case RV_E_DEST_TLS:
+        return "tls error";
+    case RV_E_DEST_PERMISSION:
+        return "permission error";
+    case RV_E_DEST_UNREACHABLE:
+        return "connectivity error";
+    default:
+        return NULL;
+    }
+}
+
 bool rv_dest_key_valid(const char *key)
 {
     if (strlen(key) >= sizeof((rv_object *)NULL)->key)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/file.h"
 #include "engine/objects.h"
 #include "engine/upload.h"
 
@@ -29,6 +30,16 @@ static rv_status part_guard(void *ctx, rv_error *err)
     return rv_job_guard(job, err);
 }
 
+/* State no longer names it: the next start sweeps what stays. */
+static void drop_spool(const rv_job *job, const char *path)
+{
+    bool found;
+    rv_error why = {.code = RV_OK};
+    if (rv_file_remove(path, &found, &why) != RV_OK)
+        RV_LOG_WARN(job->env, "%s", why.text);
+    RV_KILL_POINT("part-unlinked");
+}
+
 rv_status rv_part_upload(rv_job *job, const rv_part_row *row, bool recorded, rv_put_outcome *out,
                          rv_error *err)
 {
@@ -44,7 +55,6 @@ rv_status rv_part_upload(rv_job *job, const rv_part_row *row, bool recorded, rv_
                         .mode = RV_PUT_NEW,
                         .known_fingerprint = recorded ? row->fingerprint : NULL,
                         .known_size_bytes = (uint64_t)row->bytes,
-                        .keep_spool = job->validate,
                         .guard = part_guard,
                         .guard_ctx = job,
                         .on_upload_id = note_upload_id,
@@ -54,8 +64,10 @@ rv_status rv_part_upload(rv_job *job, const rv_part_row *row, bool recorded, rv_
     if (*out == RV_PUT_FOREIGN || *out == RV_PUT_CHANGED)
         return RV_OK;
     RV_TRY(rv_state_part_status(job->state, &job->lease, job->run_id, row->file_name, "uploaded",
-                                !spec.keep_spool, err));
+                                !job->validate, err));
     RV_KILL_POINT("part-uploaded");
+    if (!job->validate)
+        drop_spool(job, row->spool_path);
     return RV_OK;
 }
 

@@ -45,25 +45,13 @@ static const char *category(rv_status code)
         return "missing";
     case RV_E_SOURCE_CAPACITY:
         return "capacity error";
-    case RV_E_DEST_AUTH:
-        return "auth error";
-    case RV_E_DEST_SAS_EXPIRED:
-        return "sas expired";
-    case RV_E_DEST_NO_BUCKET:
-        return "bucket not found";
-    case RV_E_DEST_REGION:
-        return "region mismatch";
-    case RV_E_DEST_TLS:
-        return "tls error";
     case RV_E_SOURCE_PERMISSION:
-    case RV_E_DEST_PERMISSION:
         return "permission error";
     case RV_E_SOURCE_CONNECT:
-    case RV_E_DEST_UNREACHABLE:
     case RV_E_STATE_UNREACHABLE:
         return "connectivity error";
     default:
-        return NULL;
+        return rv_dest_category(code);
     }
 }
 
@@ -249,14 +237,47 @@ static rv_status place_of(rv_doctoring *d, const rv_cfg_export *x, rv_place *out
     return rv_cfg_expand(pattern ? pattern : "", &values, d->arena, &out->path, err);
 }
 
+/* Components apart from the slashes between them: "a/b" and "a/b/" are one prefix. */
+static bool same_path(const char *a, const char *b)
+{
+    if ((*a == '/') != (*b == '/'))
+        return false;
+    for (;;) {
+        a += strspn(a, "/");
+        b += strspn(b, "/");
+        size_t n = strcspn(a, "/");
+        if (n != strcspn(b, "/") || strncmp(a, b, n) != 0)
+            return false;
+        if (n == 0)
+            return true;
+        a += n;
+        b += n;
+    }
+}
+
+/* Where it is, and who one is there. */
 static bool same_place(const rv_place *a, const rv_place *b)
 {
     const rv_cfg_dest *x = a->cfg, *y = b->cfg;
-    return x->kind == y->kind && strcmp(a->path, b->path) == 0 &&
-           rv_str_eq(rv_str_c(x->bucket), rv_str_c(y->bucket)) &&
-           rv_str_eq(rv_str_c(x->endpoint), rv_str_c(y->endpoint)) &&
-           rv_str_eq(rv_str_c(x->region), rv_str_c(y->region)) &&
-           rv_str_eq(rv_str_c(x->account_name), rv_str_c(y->account_name));
+    const struct {
+        const char *x, *y;
+    } facts[] = {{x->bucket, y->bucket},
+                 {x->endpoint, y->endpoint},
+                 {x->region, y->region},
+                 {x->access_key_env, y->access_key_env},
+                 {x->aws_profile, y->aws_profile},
+                 {x->role_arn, y->role_arn},
+                 {x->credentials_file, y->credentials_file},
+                 {x->account_name, y->account_name},
+                 {x->account_key_env, y->account_key_env},
+                 {x->sas_token_env, y->sas_token_env},
+                 {x->connection_string_env, y->connection_string_env},
+                 {x->client_id, y->client_id}};
+    bool same = x->kind == y->kind && x->allow_anonymous == y->allow_anonymous &&
+                same_path(a->path, b->path);
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
+        same = same && rv_str_eq(rv_str_c(facts[i].x), rv_str_c(facts[i].y));
+    return same;
 }
 
 static rv_status place_name(rv_doctoring *d, const rv_place *p, const char **out, rv_error *err)

@@ -10,6 +10,7 @@
 
 #define RV_TARGET "engine"
 #define SHARED_TRIES 5
+#define SHARED "manifest.json"
 
 static rv_status digest_bytes(rv_str text, rv_digests *out, rv_error *err)
 {
@@ -124,52 +125,63 @@ static void warn_shared(const rv_publication *p, const char *key, const char *wh
     RV_LOG_WARN(p->env, "export '%s': %s stays as it is: %s", p->export_name, key, why);
 }
 
-/* Replaces a shared name unless it is already of a later run. *out_kept: a later run's stays. */
-static rv_status put_shared(const rv_publication *p, const char *key, rv_str text, bool is_manifest,
+/* Whether a later run has published; what cannot be read, or is no manifest, is of none. */
+static rv_status later_published(const rv_publication *p, bool *out, rv_error *err)
+{
+    rv_buf old = RV_BUF_INIT;
+    rv_error why = {0};
+    bool found = false;
+    *out = false;
+    rv_status st =
+        rv_object_read_all(p->dd, p->dest, SHARED, RV_MANIFEST_MAX_BYTES, &old, &found, &why);
+    if (st == RV_E_CORRUPT || st == RV_E_DEST_PERMISSION)
+        st = RV_OK;
+    else if (st != RV_OK && err)
+        *err = why;
+    else if (st == RV_OK && found)
+        st = is_later(p, rv_buf_str(&old), out, err);
+    rv_buf_free(&old);
+    return st;
+}
+
+/* Replaces a shared name unless a later run has published, asked behind each look at its version:
+ * the marker of that run is not taken back either. *out_kept: a later run's stays. */
+static rv_status put_shared(const rv_publication *p, const char *key, rv_str text, const char *mime,
                             bool *out_kept, rv_error *err)
 {
-    rv_text_put put = {
-        .key = key, .mime = is_manifest ? "application/json" : "text/plain", .mode = RV_PUT_SHARED};
-    rv_status st = RV_OK;
-    rv_buf old = RV_BUF_INIT;
+    rv_text_put put = {.key = key, .mime = mime, .mode = RV_PUT_SHARED};
     rv_put_outcome outcome = RV_PUT_CHANGED;
     *out_kept = false;
     for (int i = 0; i < SHARED_TRIES && outcome == RV_PUT_CHANGED; i++) {
         rv_object obj;
-        bool found = false, read = false;
-        bool known;
-        RV_GO(rv_object_look(p->dd, p->dest, key, &obj, &found, &known, err));
-        if (found && is_manifest) {
-            RV_GO(rv_object_read_all(p->dd, p->dest, key, RV_MANIFEST_MAX_BYTES, &old, &read, err));
-            if (read)
-                RV_GO(is_later(p, rv_buf_str(&old), out_kept, err));
-            if (*out_kept)
-                goto done;
-        }
+        bool found = false, known;
+        RV_TRY(rv_object_look(p->dd, p->dest, key, &obj, &found, &known, err));
+        if (found)
+            RV_TRY(later_published(p, out_kept, err));
+        if (*out_kept)
+            return RV_OK;
         put.version = found ? obj.version : NULL; /* unknown: the driver writes over it */
-        RV_GO(put_text(p, &put, text, &outcome, err));
+        RV_TRY(put_text(p, &put, text, &outcome, err));
     }
     if (outcome == RV_PUT_FOREIGN)
         warn_shared(p, key, "the destination does not let it be replaced");
     else if (outcome == RV_PUT_CHANGED)
         warn_shared(p, key, "other runs keep replacing it");
-done:
-    rv_buf_free(&old);
-    return st;
+    return RV_OK;
 }
 
 rv_status rv_publish(const rv_publication *p, char *out_name, rv_error *err)
 {
-    bool later = false, ignored;
+    bool later = false;
     char marker[24];
     rv_str json = rv_str_c(p->manifest_json);
     RV_TRY(rv_publish_own(p, out_name, err));
-    RV_TRY(put_shared(p, "manifest.json", json, true, &later, err));
+    RV_TRY(put_shared(p, SHARED, json, "application/json", &later, err));
     RV_KILL_POINT("published-manifest");
     if (later)
         return RV_OK;
     rv_manifest_marker(json, marker);
-    RV_TRY(put_shared(p, "_SUCCESS", rv_str_c(marker), false, &ignored, err));
+    RV_TRY(put_shared(p, "_SUCCESS", rv_str_c(marker), "text/plain", &later, err));
     RV_KILL_POINT("published-marker");
     return RV_OK;
 }

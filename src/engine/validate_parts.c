@@ -402,10 +402,21 @@ static rv_status report_untracked(rv_validating *v, const rv_object *o, rv_error
     return rv_validate_fail(v, &f, err);
 }
 
+/* What a manifest lists that could not be had cannot be told from what none lists. */
+static bool all_read(const rv_validating *v)
+{
+    for (size_t i = 0; i < v->n_manifests; i++) {
+        rv_status why = v->manifests[i].why.code;
+        if (!v->manifests[i].parsed && why != RV_E_VALIDATE && why != RV_E_CORRUPT)
+            return false;
+    }
+    return true;
+}
+
 rv_status rv_validate_untracked(rv_validating *v, rv_error *err)
 {
     rv_run_rows runs = {0};
-    if (!v->state || !v->objects.n)
+    if (!v->state || !v->objects.n || !all_read(v))
         return RV_OK;
     RV_TRY(rv_state_runs(v->state, v->x->name, 0, v->arena, &runs, err));
     for (size_t i = 0; runs.n && i < v->objects.n; i++) {

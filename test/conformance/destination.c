@@ -228,22 +228,20 @@ static void guard_is_asked(desk *t)
     CHECK(access(spec.spool, F_OK) == 0);
 }
 
-static void spool_goes_or_stays(desk *t)
+static void the_spool_stays(desk *t)
 {
     rv_put_outcome outcome;
     rv_digests now = digests_of("kept");
     rv_put_spec spec = {.key = "part",
                         .spool = t->f->spool(t->f->ctx, t->d, "part", "kept"),
                         .digests = &now,
-                        .owner_token = MINE,
-                        .keep_spool = true};
+                        .owner_token = MINE};
     CHECK_EQ(t->v->put(t->d, &spec, &outcome, &t->err), RV_OK);
     CHECK_EQ(outcome, RV_PUT_WRITTEN);
     CHECK(access(spec.spool, F_OK) == 0);
-    spec.keep_spool = false;
     CHECK_EQ(t->v->put(t->d, &spec, &outcome, &t->err), RV_OK);
     CHECK_EQ(outcome, RV_PUT_SAME);
-    CHECK(access(spec.spool, F_OK) != 0);
+    CHECK(access(spec.spool, F_OK) == 0);
     holds(t, "part", "kept");
 }
 
@@ -299,7 +297,7 @@ void conformance_destination(const conformance_fixture *f)
         listing_is_bounded,
         moving,
         guard_is_asked,
-        spool_goes_or_stays,
+        the_spool_stays,
         names_stay_inside,
         probing,
         facts,

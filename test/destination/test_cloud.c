@@ -198,7 +198,8 @@ RV_TEST(looking)
     CHECK_STR(o.md5, "5d41402abc4b2a76b9719d911017c592");
     t.b.denied[FAKE_HEAD] = true; /* unknown is not absent */
     CHECK_EQ(t.driver->stat(t.d, "part", &o, &found, &t.err), RV_E_DEST_PERMISSION);
-    CHECK(strstr(t.err.text, "cannot look at s3://bucket/p/part\n") == t.err.text);
+    CHECK(strstr(t.err.text, "cannot look at s3://bucket/p/part: permission error\n") ==
+          t.err.text);
     CHECK_EQ(t.driver->retries(t.d), 7);
     fake_desk_close(&t);
 }
@@ -318,7 +319,7 @@ RV_TEST(moving)
     t.b.denied[FAKE_COPY] = false;
     t.b.denied[FAKE_HEAD] = true;
     CHECK_EQ(t.driver->move(t.d, "part", "q/other", &t.err), RV_E_DEST_PERMISSION);
-    CHECK(strstr(t.err.text, "cannot move s3://bucket/p/part\n") == t.err.text);
+    CHECK(strstr(t.err.text, "cannot move s3://bucket/p/part: permission error\n") == t.err.text);
     fake_desk_close(&t);
 }
 
@@ -378,11 +379,8 @@ static rv_status all_of_it(fake_desk *t)
     bool is, tmpfs;
     rv_status st;
     memcpy(digests.md5, "781e5e245d69b566979b86e28d23f2c7", 33);
-    rv_put_spec part = {.key = "part",
-                        .spool = rv_buf_cstr(&t->path),
-                        .digests = &digests,
-                        .owner_token = MINE,
-                        .keep_spool = true};
+    rv_put_spec part = {
+        .key = "part", .spool = rv_buf_cstr(&t->path), .digests = &digests, .owner_token = MINE};
     rv_put_spec shared = {.key = "_SUCCESS",
                           .bytes = {(const uint8_t *)"ok", 2},
                           .owner_token = MINE,

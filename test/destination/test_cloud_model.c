@@ -104,8 +104,7 @@ static void *write_part(void *arg)
                         .spool = w->spool,
                         .digests = &digests,
                         .owner_token = w->owner,
-                        .mime = "text/csv",
-                        .keep_spool = true};
+                        .mime = "text/csv"};
     me = w->index;
     w->st = w->of->t.driver->put(w->d, &spec, &w->out, &w->err);
     leave_table(w->of);

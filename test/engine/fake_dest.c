@@ -168,7 +168,11 @@ static rv_status content(const rv_put_spec *s, uint8_t **out, size_t *out_len, r
     bool found = true;
     rv_bytes bytes = s->bytes;
     if (s->spool) {
-        RV_TRY(rv_file_read_all(s->spool, 64u << 20, &b, &found, err));
+        rv_status st = rv_file_read_all(s->spool, 64u << 20, &b, &found, err);
+        if (st != RV_OK) {
+            rv_buf_free(&b);
+            return st;
+        }
         bytes = rv_buf_bytes(&b);
     }
     uint8_t *copy = malloc(bytes.len + 1);
@@ -246,12 +250,25 @@ static void end_upload(const char *key, const char *id)
     pthread_mutex_unlock(&cloud.lock);
 }
 
+/* The same manifest, of a run that began a century later. */
+static void overtake(const uint8_t *bytes, size_t len)
+{
+    char *text = strndup((const char *)bytes, len);
+    char *run = text ? strstr(text, "\"run_id\": \"x_20") : NULL;
+    char *at = text ? strstr(text, "\"started_at\": \"20") : NULL;
+    if (!run || !at)
+        abort();
+    run[14] = at[16] = '1';
+    store("manifest.json", "somebody", "", (uint8_t *)text, len);
+    fake_cloud_put("_SUCCESS", "theirs");
+}
+
 static rv_status fd_put(rv_dest *d, const rv_put_spec *s, rv_put_outcome *out, rv_error *err)
 {
     (void)d;
     uint8_t *bytes;
     size_t len;
-    bool write, found;
+    bool write;
     char id[32] = "";
     unsigned nth = s->spool ? atomic_fetch_add(&cloud.puts, 1) + 1 : 0;
     RV_TRY(content(s, &bytes, &len, err));
@@ -273,6 +290,8 @@ static rv_status fd_put(rv_dest *d, const rv_put_spec *s, rv_put_outcome *out, r
     if (write) {
         note("put", s->key);
         store(s->key, s->owner_token, s->digests->md5, bytes, len);
+        if (cloud.overtaken && strcmp(s->key, "manifest.json") == 0)
+            overtake(bytes, len);
     } else {
         free(bytes);
     }
@@ -280,8 +299,6 @@ static rv_status fd_put(rv_dest *d, const rv_put_spec *s, rv_put_outcome *out, r
         *out = RV_PUT_FOREIGN;
     pthread_mutex_unlock(&cloud.lock);
     end_upload(s->key, id);
-    if (s->spool && !s->keep_spool && (*out == RV_PUT_WRITTEN || *out == RV_PUT_SAME))
-        return rv_file_remove(s->spool, &found, err);
     return RV_OK;
 }
 

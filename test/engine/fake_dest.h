@@ -29,6 +29,7 @@ typedef struct fake_cloud {
     const char *taken[4]; /* names with these in them are somebody else's */
     bool multipart;       /* uploads have ids; one that fails stays open */
     bool tmpfs;
+    bool overtaken; /* as manifest.json is written, a later run of another state publishes */
     /* what happened */
     atomic_uint puts, at_once, most_at_once, opened, closed;
     atomic_ullong retries;

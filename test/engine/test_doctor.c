@@ -19,7 +19,7 @@ RV_TEST(everything_is_fine)
                       "  - {name: a, table: orders, format: parquet, destination: {type: local, "
                       "path: OUT}}\n"
                       "  - {name: b, table: orders, format: parquet, destination: {type: local, "
-                      "path: OUT}}\n"
+                      "path: OUT/}}\n"
                       "  - {name: c, table: orders, format: csv, destination: {type: "
                       "stdout}}\n"));
     rv_doctor_check *c = doctor(&f, &n);

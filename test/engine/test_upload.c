@@ -413,6 +413,32 @@ RV_TEST(without_delete_they_stay_and_are_superseded)
     end(&s, &r);
 }
 
+RV_TEST(the_marker_of_a_later_run_stays)
+{
+    scene s;
+    REQUIRE(begin(&s, 1000));
+    cloud.overtaken = true;
+    fake_result r = cloud_run(&s.p, "", "", (rv_run_opts){0});
+    whole(&r, 1000);
+    const fake_object *marker = fake_cloud_find("_SUCCESS");
+    CHECK(marker && strcmp(marker->is.owner, "somebody") == 0);
+    end(&s, &r);
+}
+
+/* What cannot be a manifest is replaced like any other object of an older run. */
+RV_TEST(rubbish_under_a_shared_name_is_replaced)
+{
+    scene s;
+    REQUIRE(begin(&s, 1000));
+    fake_cloud_put("manifest.json", "rubbish");
+    cloud.objects[0].is.size_bytes = (uint64_t)1 << 40; /* a size nobody reads */
+    fake_result r = cloud_run(&s.p, "", "", (rv_run_opts){0});
+    whole(&r, 1000);
+    const fake_object *m = fake_cloud_find("manifest.json");
+    CHECK(m && strcmp(m->is.owner, "somebody") != 0);
+    end(&s, &r);
+}
+
 RV_TEST(without_read_a_run_is_written_all_the_same)
 {
     scene s;
@@ -622,6 +648,8 @@ RV_TEST_MAIN(RV_CASE(parts_travel_while_the_unit_is_read), RV_CASE(the_spool_is_
              RV_CASE(a_denied_upload_is_permanent), RV_CASE(foreign_names_move_the_stem),
              RV_CASE(no_free_name_at_all_is_a_conflict), RV_CASE(what_a_dead_run_left_is_removed),
              RV_CASE(without_delete_they_stay_and_are_superseded),
+             RV_CASE(the_marker_of_a_later_run_stays),
+             RV_CASE(rubbish_under_a_shared_name_is_replaced),
              RV_CASE(without_read_a_run_is_written_all_the_same),
              RV_CASE(without_replace_the_first_publication_stands),
              RV_CASE(a_silent_write_without_read_takes_the_next_stem),

@@ -118,21 +118,12 @@ rv_status rv_cloud_name(const rv_dest *d, const char *key, char out[RV_CLOUD_NAM
 rv_status rv_cloud_fail(const rv_dest *d, rv_status st, const char *what, const char *key,
                         rv_error *err)
 {
-    switch ((int)st) {
-    case RV_E_DEST_IO:
-    case RV_E_DEST_NO_SPACE:
-    case RV_E_DEST_PERMISSION:
-    case RV_E_DEST_UNREACHABLE:
-    case RV_E_DEST_AUTH:
-    case RV_E_DEST_SAS_EXPIRED:
-    case RV_E_DEST_NO_BUCKET:
-    case RV_E_DEST_REGION:
-    case RV_E_DEST_TLS:
-    case RV_E_DEST_CORRUPT:
-        return rv_wrap(err, st, "cannot %s %s%s", what, rv_cloud_uri(d), key);
-    default:
-        return st;
-    }
+    const char *category = rv_dest_category(st);
+    bool own =
+        category || st == RV_E_DEST_IO || st == RV_E_DEST_NO_SPACE || st == RV_E_DEST_CORRUPT;
+    return own ? rv_wrap(err, st, "cannot %s %s%s%s%s", what, rv_cloud_uri(d), key,
+                         category ? ": " : "", category ? category : "")
+               : st;
 }
 
 /* ---- the spool ---- */

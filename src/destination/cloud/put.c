@@ -344,12 +344,6 @@ rv_status rv_cloud_put(rv_dest *d, const rv_put_spec *spec, rv_put_outcome *out,
         rv_ahead_forget(&d->ahead, spec->key);
         st = rv_cloud_fail(d, st, "write", spec->key, &local);
     }
-    bool visible = st == RV_OK && (p.outcome == RV_PUT_WRITTEN || p.outcome == RV_PUT_SAME);
-    if (visible && spec->spool && !spec->keep_spool) {
-        bool found;
-        st = rv_file_remove(spec->spool, &found, &local);
-        RV_KILL_POINT("store-after-unlink");
-    }
     if (st == RV_OK)
         *out = p.outcome;
     else if (err)

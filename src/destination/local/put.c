@@ -236,7 +236,7 @@ static rv_status finish(put_work *w, rv_put_outcome outcome, rv_error *err)
     bool visible = outcome == RV_PUT_WRITTEN || outcome == RV_PUT_SAME;
     if (visible)
         RV_TRY(rv_file_sync_dir(w->dir, err));
-    if (w->spec->spool && (w->spec->keep_spool || !visible))
+    if (w->spec->spool)
         return visible ? RV_OK : set_mode(w, 0600, err);
     RV_TRY(rv_file_remove(w->temp, &found, err));
     RV_KILL_POINT("dest-after-unlink");

@@ -3,7 +3,7 @@
 const rv_format_driver rv_format_csv = {.abi = RV_FORMAT_ABI,
                                         .name = "csv",
                                         .extension = ".csv",
-                                        .mime = "text/csv; charset=utf-8",
+                                        .mime = "text/csv",
                                         .check = rv_csv_check,
                                         .begin = rv_csv_begin,
                                         .write = rv_csv_write,
