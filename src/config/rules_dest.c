@@ -126,6 +126,18 @@ static rv_status check_anonymous(rv_load *ld, const rv_group *g, const rv_cfg_de
     return RV_OK;
 }
 
+/* Those of the security token service begin so; without their token every request is refused. */
+static rv_status check_temporary(rv_load *ld, const rv_group *g, const rv_cfg_dest *d)
+{
+    const char *key = d->access_key_env ? rv_env_get(ld->env, d->access_key_env) : NULL;
+    if (!key || d->session_token_env || strncmp(key, "ASIA", 4) != 0)
+        return RV_OK;
+    return rv_load_warn(ld, rv_has(g, RV_K_DEST_ACCESS_KEY_ENV)->key_pos,
+                        "the access key in %s is a temporary one and needs its session token: name "
+                        "its variable in session_token_env",
+                        d->access_key_env);
+}
+
 static rv_status check_credentials(rv_load *ld, const rv_group *g, const rv_cfg_dest *d)
 {
     if (d->account_key_env && d->sas_token_env)
@@ -137,6 +149,7 @@ static rv_status check_credentials(rv_load *ld, const rv_group *g, const rv_cfg_
         return rv_load_bad(ld, RV_E_CONFIG_DESTINATION, v->key_pos,
                            "access_key_env and secret_key_env go together");
     }
+    RV_TRY(check_temporary(ld, g, d));
     if (d->kind == RV_DEST_AZURE && !d->account_name && !d->endpoint && !d->connection_string_env)
         return rv_load_bad(ld, RV_E_CONFIG_DESTINATION, g->key_pos,
                            "azure needs account_name or endpoint");

@@ -27,7 +27,7 @@ rv_status rv_sha256_file(int fd, uint64_t offset, uint64_t len, const char *name
                          rv_error *err)
 {
     SHA256_CTX ctx;
-    uint8_t block[16384];
+    uint8_t block[65536];
     (void)SHA256_Init(&ctx);
     for (uint64_t at = 0; at < len;) {
         size_t n = len - at < sizeof block ? (size_t)(len - at) : sizeof block;

@@ -54,7 +54,7 @@ typedef struct rv_http_body {
     rv_bytes bytes; /* BYTES */
     int fd;         /* FILE */
     uint64_t offset;
-    /* READER: exactly n bytes from position at; n is at most 64 KiB */
+    /* READER: exactly n bytes from position at; n is at most 256 KiB */
     rv_status (*read)(void *ctx, uint64_t at, void *out, size_t n, rv_error *err);
     void *ctx;
     uint64_t len; /* FILE, READER */
@@ -111,8 +111,9 @@ bool rv_http_date_parse(rv_str s, int64_t *out_us);
 typedef enum rv_http_verdict {
     RV_HTTP_AS_LISTED, /* 408 429 500 502 503 504 pass, everything else is the answer */
     RV_HTTP_AGAIN,     /* passes although its status is not listed: 409 OperationAborted */
-    RV_HTTP_AGAIN_NOW, /* the same without a wait: credentials were renewed */
-    RV_HTTP_ANSWER     /* is the answer although its status is listed */
+    /* the same without a wait: credentials were renewed; once beyond the tries as well */
+    RV_HTTP_AGAIN_NOW,
+    RV_HTTP_ANSWER /* is the answer although its status is listed */
 } rv_http_verdict;
 
 typedef struct rv_http_retry {

@@ -8,7 +8,7 @@
 
 #define RV_HTTP_HEAD_MAX ((size_t)256 << 10)
 #define RV_HTTP_BODY_MAX ((uint64_t)1 << 20) /* unless the request says otherwise */
-#define RV_HTTP_CHUNK ((size_t)64 << 10)
+#define RV_HTTP_CHUNK ((size_t)256 << 10)
 #define RV_HTTP_IDLE_US ((int64_t)60000000)
 #define RV_HTTP_SLOWEST 1024 /* bytes in a second; below it, a transfer counts as idle */
 

@@ -106,14 +106,16 @@ rv_status rv_http_send_retry(rv_http *h, const rv_http_request *req, const rv_ht
 {
     rv_http_request mine = *req;
     unsigned most = retry->tries ? retry->tries : TRIES;
+    bool beyond = false; /* what was just corrected is tried, be it the last try */
     for (unsigned attempt = 1;; attempt++) {
         bool now = false;
         if (retry->prepare)
             RV_TRY(retry->prepare(retry->ctx, attempt, &mine, err));
         rv_status st = rv_http_send(h, &mine, out, err);
         out->tries = attempt;
-        if (attempt >= most || !again(retry, st, out, &now))
+        if (!again(retry, st, out, &now) || (attempt >= most && (beyond || !now)))
             return st;
+        beyond = attempt >= most;
         if (!now)
             RV_TRY(wait_for(h, &mine, retry, out, attempt, err));
     }

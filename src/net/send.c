@@ -189,6 +189,7 @@ static CURLcode set_callbacks(transfer *t)
     SET(c, CURLOPT_HEADERDATA, t);
     SET(c, CURLOPT_WRITEFUNCTION, on_body);
     SET(c, CURLOPT_WRITEDATA, t);
+    SET(c, CURLOPT_UPLOAD_BUFFERSIZE, (long)RV_HTTP_CHUNK);
     SET(c, CURLOPT_READFUNCTION, on_read);
     SET(c, CURLOPT_READDATA, t);
     SET(c, CURLOPT_SEEKFUNCTION, on_seek);

@@ -211,6 +211,26 @@ RV_TEST(uploads_that_nobody_noted)
     CHECK_STR(stand_target(&t, 0), "/bucket?encoding-type=url&prefix=d%2Fa%20b&uploads=");
     CHECK_STR(stand_target(&t, 1), "/bucket/d/a%20b?uploadId=one");
     CHECK_STR(stand_target(&t, 2), "/bucket/d/a%20b?uploadId=three");
+    stand_say(&t, 200, NULL,
+              "<ListMultipartUploadsResult><EncodingType>url</EncodingType>"
+              "<IsTruncated>true</IsTruncated><NextKeyMarker>d/a+b</NextKeyMarker>"
+              "<NextUploadIdMarker>four</NextUploadIdMarker>"
+              "<Upload><Key>d/a+b</Key><UploadId>four</UploadId></Upload>"
+              "</ListMultipartUploadsResult>");
+    http_peer_say(t.peer, (http_answer){.status = 204});
+    stand_say(&t, 200, NULL,
+              "<ListMultipartUploadsResult><EncodingType>url</EncodingType>"
+              "<IsTruncated>true</IsTruncated><NextKeyMarker>d/a+c</NextKeyMarker>"
+              "<NextUploadIdMarker>six</NextUploadIdMarker>"
+              "<Upload><Key>d/a+b</Key><UploadId>five</UploadId></Upload>"
+              "</ListMultipartUploadsResult>");
+    http_peer_say(t.peer, (http_answer){.status = 204});
+    CHECK_EQ(rv_store_s3.upload_abort(t.store, t.http, "d/a b", "", &t.outcome, &t.err), RV_OK);
+    CHECK_EQ(t.outcome, RV_STORE_DONE);
+    CHECK_STR(stand_target(&t, 4), "/bucket/d/a%20b?uploadId=four");
+    CHECK_STR(stand_target(&t, 5), "/bucket?encoding-type=url&key-marker=d%2Fa%20b&prefix=d%2Fa%20b"
+                                   "&upload-id-marker=four&uploads=");
+    CHECK_STR(stand_target(&t, 6), "/bucket/d/a%20b?uploadId=five");
     stand_say(&t, 200, NULL, "<ListMultipartUploadsResult/>");
     CHECK_EQ(rv_store_s3.upload_abort(t.store, t.http, "d/a b", "", &t.outcome, &t.err), RV_OK);
     CHECK_EQ(t.outcome, RV_STORE_MISSING);

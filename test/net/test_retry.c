@@ -236,6 +236,13 @@ RV_TEST(each_try_is_signed_and_judged)
         CHECK(http_seen_header(s, "authorization", text, sizeof text));
         CHECK_STR(text, want);
     }
+    const rv_http_retry once = {.tries = 1, .prepare = sign, .judge = judge, .ctx = &b};
+    b.judged = 0;
+    http_peer_say(p, (http_answer){.status = 401}); /* what is renewed is tried */
+    http_peer_say(p, (http_answer){.status = 401}); /* but once */
+    CHECK_EQ(put(&b, http_peer_url(p, "/"), &once), RV_OK);
+    CHECK(b.r.status == 401 && b.r.tries == 2 && b.judged == 2);
+    b.prepared = 3;
     http_peer_say(p, (http_answer){.status = 409, .repeat = HTTP_FOREVER});
     CHECK_EQ(put(&b, http_peer_url(p, "/"), &retry), RV_E_DEST_PERMISSION);
     close_box(&b);

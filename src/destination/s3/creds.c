@@ -61,11 +61,6 @@ static rv_status choose_config(rv_s3_creds *c, const rv_cfg_dest *cfg, rv_error 
         rv_hint(err, "set %s in the environment of this process", cfg->access_key_env);
         return RV_E_DEST_AUTH;
     }
-    if (strncmp(c->access, "ASIA", 4) == 0 && !c->token)
-        rv_log_once(c->env->log, RV_WARN, RV_TARGET,
-                    "the access key in %s is a temporary one and needs its session token: name its "
-                    "variable in session_token_env",
-                    cfg->access_key_env);
     return rv_arena_printf(&c->arena, &c->where, err, "keys in %s and %s", cfg->access_key_env,
                            cfg->secret_key_env);
 }

@@ -6,6 +6,7 @@
 #include "net/crypto.h"
 
 #define RV_TARGET "destination"
+#define PAGES_MAX 100 /* of open uploads under one name */
 
 /* ---- begin ---- */
 
@@ -193,8 +194,21 @@ static rv_status abort_one(rv_store *s, rv_http *h, const char *name, const char
     return st;
 }
 
-static rv_status abort_listed(rv_s3_call *c, const char *name, rv_store_outcome *outcome,
-                              rv_error *err)
+typedef struct open_uploads { /* under one name, page by page */
+    rv_buf key, id; /* where the next page begins; empty: at the start, or it was the last one */
+} open_uploads;
+
+static rv_status read_markers(const rv_xml *root, bool encoded, open_uploads *io, rv_error *err)
+{
+    rv_buf_clear(&io->id);
+    if (!rv_str_eq_nocase(rv_str_trim(rv_xml_text(root, "IsTruncated")), RV_STR("true")))
+        return RV_OK;
+    RV_TRY(rv_s3_decode(rv_xml_text(root, "NextKeyMarker"), encoded, &io->key, err));
+    return rv_buf_add_str(&io->id, rv_xml_text(root, "NextUploadIdMarker"), err);
+}
+
+static rv_status abort_listed(rv_s3_call *c, const char *name, open_uploads *io,
+                              rv_store_outcome *outcome, rv_error *err)
 {
     const rv_xml *root = NULL;
     rv_buf key = RV_BUF_INIT;
@@ -210,8 +224,43 @@ static rv_status abort_listed(rv_s3_call *c, const char *name, rv_store_outcome 
         RV_GO(abort_one(c->store, c->call.http, name, id.ptr, &one, err));
         *outcome = RV_STORE_DONE;
     }
+    RV_GO(read_markers(root, encoded, io, err));
+    /* names come sorted: behind the last of this one there is none */
+    if (!rv_str_eq(rv_buf_str(&io->key), rv_str_c(name)))
+        rv_buf_clear(&io->id);
 done:
     rv_buf_free(&key);
+    return st;
+}
+
+static rv_status abort_page(rv_store *s, rv_http *h, const char *name, open_uploads *io,
+                            rv_store_outcome *outcome, rv_error *err)
+{
+    rv_s3_call c;
+    rv_store_outcome listed = RV_STORE_MISSING;
+    const char *key = io->id.len ? rv_buf_cstr(&io->key) : "";
+    const char *id = io->id.len ? rv_buf_cstr(&io->id) : "";
+    if (!key || !id)
+        return rv_fail_memory(err);
+    begin_clean_up(&c, s, h, "GET", NULL, "s3:ListBucketMultipartUploads");
+    rv_s3_param(&c, "uploads", "");
+    rv_s3_param(&c, "prefix", name);
+    rv_s3_param(&c, "encoding-type", "url");
+    if (id[0]) {
+        rv_s3_param(&c, "key-marker", key);
+        rv_s3_param(&c, "upload-id-marker", id);
+    }
+    rv_status st = rv_s3_send(&c, err);
+    if (st == RV_OK && (c.status == 403 || c.status == 501))
+        RV_LOG_DEBUG(s->env, "open uploads of %s/%s cannot be listed (%s)", s->uri, name, c.code);
+    else if (st == RV_OK)
+        st = rv_s3_settle(&c, &listed, err);
+    bool answered = st == RV_OK && listed == RV_STORE_DONE;
+    if (answered)
+        st = abort_listed(&c, name, io, outcome, err);
+    else
+        rv_buf_clear(&io->id);
+    rv_s3_call_free(&c);
     return st;
 }
 
@@ -219,21 +268,13 @@ done:
 static rv_status abort_all(rv_store *s, rv_http *h, const char *name, rv_store_outcome *outcome,
                            rv_error *err)
 {
-    rv_s3_call c;
-    rv_store_outcome listed = RV_STORE_MISSING;
+    open_uploads u = {.key = RV_BUF_INIT, .id = RV_BUF_INIT};
+    rv_status st = RV_OK;
     *outcome = RV_STORE_MISSING;
-    begin_clean_up(&c, s, h, "GET", NULL, "s3:ListBucketMultipartUploads");
-    rv_s3_param(&c, "uploads", "");
-    rv_s3_param(&c, "prefix", name);
-    rv_s3_param(&c, "encoding-type", "url");
-    rv_status st = rv_s3_send(&c, err);
-    if (st == RV_OK && (c.status == 403 || c.status == 501))
-        RV_LOG_DEBUG(s->env, "open uploads of %s/%s cannot be listed (%s)", s->uri, name, c.code);
-    else if (st == RV_OK)
-        st = rv_s3_settle(&c, &listed, err);
-    if (st == RV_OK && listed == RV_STORE_DONE)
-        st = abort_listed(&c, name, outcome, err);
-    rv_s3_call_free(&c);
+    for (int i = 0; st == RV_OK && i < PAGES_MAX && (i == 0 || u.id.len); i++)
+        st = abort_page(s, h, name, &u, outcome, err);
+    rv_buf_free(&u.key);
+    rv_buf_free(&u.id);
     return st;
 }
 
