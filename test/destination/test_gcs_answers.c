@@ -274,7 +274,9 @@ static bool start(store_box *b, upload *x)
     x->w.size_bytes = WHOLE;
     x->pieces[0] = (rv_store_piece){.len = GRAIN * 2};
     x->pieces[1] = (rv_store_piece){.index = 1, .offset = GRAIN * 2, .len = 5, .last = true};
-    http_peer_say(b->p, say(200, PLACE, ""));
+    http_answer place = say(200, PLACE, "");
+    place.repeat = HTTP_FOREVER; /* libcurl sends it again when memory fails behind it */
+    http_peer_say(b->p, place);
     return b->ops->upload_begin(b->s, b->h, &x->w, &x->id, &out, &b->err) == RV_OK &&
            out == RV_STORE_DONE && rv_buf_cstr(&x->id);
 }
