@@ -31,6 +31,8 @@ from lib import Skip  # noqa: E402
 KINDS = ("s3", "gcs", "azure")
 IN_PARTS = {"upload_threshold_mb": 0, "upload_part_mb": 5, "upload_parallel": 3}
 RIGHTS = ("put", "get", "list", "delete")
+for _name in [n for n in os.environ if n.startswith(("AWS_", "AZURE_", "GOOGLE_", "CLOUDSDK_", "GCE_")) or n == "SSL_CERT_FILE"]:
+    del os.environ[_name]  # nobody's own account has a say here
 _lock = threading.RLock()
 _stack = contextlib.ExitStack()
 _shared = {}
@@ -70,6 +72,18 @@ class S3:
             key, secret = self.server.user(f"u{os.getpid()}-{next(_count)}", [
                 {"Effect": "Allow", "Action": [a for r in rights for a in self.actions[r]], "Resource": "*"}])
         yield {"T_S3_KEY": key, "T_S3_SECRET": secret}, {}
+
+    def temporary(self):
+        """Key, secret and session token of a role that may do all."""
+        def policy(**more):
+            return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*", **more}]})
+        name = f"r{os.getpid()}-{next(_count)}"
+        with _lock:
+            iam, sts = self.server.client("iam"), self.server.client("sts")
+            made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(Principal={"AWS": "*"}))
+            iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=policy())
+            keys = sts.assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="test")["Credentials"]
+        return keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
 
     def names(self, prefix):
         pages = self.sdk.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
