@@ -108,8 +108,8 @@ void rv_http_close(rv_http *h)
     (void)curl_multi_cleanup(h->multi);
     if (h->curl_started)
         curl_global_cleanup();
-    rv_buf *const texts[] = {&h->ca_file, &h->ca_dir, &h->proxy_http, &h->proxy_https,
-                             &h->no_proxy};
+    rv_buf *const texts[] = {&h->ca_file,     &h->ca_dir,   &h->proxy_http,
+                             &h->proxy_https, &h->no_proxy, &h->target};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (texts[i]->ptr)
             explicit_bzero(texts[i]->ptr, texts[i]->cap);

@@ -20,6 +20,7 @@ struct rv_http {
     bool curl_started;
     rv_buf ca_file, ca_dir; /* texts with a NUL behind; empty: curl's own */
     rv_buf proxy_http, proxy_https, no_proxy;
+    rv_buf target; /* of the request line, with a NUL behind */
     char problem[CURL_ERROR_SIZE];
 };
 

@@ -137,6 +137,24 @@ static const char *text_of(const rv_buf *b)
     return b->len ? (const char *)b->ptr : NULL;
 }
 
+/* Path and query as they stand. libcurl's own copy of the query is missing without an error where
+ * memory failed, and without its query the upload of a part writes the object. A proxy of plain
+ * HTTP takes the whole address, which libcurl puts together then. */
+static CURLcode set_target(const transfer *t)
+{
+    rv_http *h = t->h;
+    rv_str authority = rv_http_authority(rv_str_c(t->req->url));
+    const char *rest = authority.ptr + authority.len;
+    bool origin = t->req->direct || rv_http_is_tls(t->req) || h->proxy_http.len == 0;
+    if (!origin)
+        return CURLE_OK;
+    rv_buf_clear(&h->target);
+    if ((*rest != '/' && rv_buf_add_byte(&h->target, '/', NULL) != RV_OK) ||
+        rv_buf_add(&h->target, rest, strcspn(rest, "#"), NULL) != RV_OK || !rv_buf_cstr(&h->target))
+        return CURLE_OUT_OF_MEMORY;
+    return curl_easy_setopt(h->easy, CURLOPT_REQUEST_TARGET, (const char *)h->target.ptr);
+}
+
 static CURLcode set_place(const transfer *t)
 {
     const rv_http *h = t->h;
@@ -254,6 +272,7 @@ static rv_status prepare(transfer *t, rv_error *err)
     RV_TRY(add_headers(t, err));
     CURLcode code = set_callbacks(t);
     code = code != CURLE_OK ? code : set_place(t);
+    code = code != CURLE_OK ? code : set_target(t);
     code = code != CURLE_OK ? code : set_method(t);
     code = code != CURLE_OK ? code : curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers);
     if (code == CURLE_OK && !has_header(t->req, "User-Agent"))

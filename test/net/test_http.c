@@ -701,6 +701,8 @@ RV_TEST(every_allocation_may_fail)
             break;
     }
     CHECK(n > 20 && n < 4000 && failed > 10);
+    for (size_t i = 0; http_peer_request(p, i); i++) /* no part of an address is ever left out */
+        CHECK_STR(http_peer_request(p, i)->target, "/m?a=b");
     rv_cancel_close(b.env.cancel);
     http_peer_stop(p);
 #else
