@@ -15,8 +15,16 @@
 #define CACHED_OK 3
 #define FULL_LOGIN 4
 
+/* False: the line is gone, and libmariadb's buffer, which read_pos still points into, with it. */
+static bool alive(const rv_my *c)
+{
+    return c->my.net.buff != NULL;
+}
+
 static int refuse(rv_my *c, rv_my_refusal why, const char *plugin)
 {
+    if (!alive(c))
+        return CR_ERROR; /* it was not the answer that made no sense */
     c->refusal = why;
     c->refused_plugin = plugin;
     /* whatever the server sent last must not look like a way on */
@@ -93,7 +101,7 @@ static int hello(MYSQL_PLUGIN_VIO *vio, MYSQL *my)
     /* with no challenge of its own before it, this sends the empty answer first */
     if (vio->read_packet(vio, &packet) >= 0)
         return CR_OK_HANDSHAKE_COMPLETE;
-    return my->net.read_pos[0] == 254 ? take_switch(c) : CR_ERROR;
+    return alive(c) && my->net.read_pos[0] == 254 ? take_switch(c) : CR_ERROR;
 }
 
 /* ---- caching_sha2_password, sha256_password ---- */

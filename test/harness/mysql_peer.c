@@ -317,16 +317,16 @@ static bool log_in(conn *c)
 {
     const mysql_peer_opts *o = &c->peer->opts;
     uint8_t b[128] = {0xfe};
-    if (!greet(c) || !hear_login(c))
+    if (!greet(c) || !hear_login(c) || o->leaves == 1)
         return false;
     if (!o->switch_to)
         return put_ok(c);
     size_t n = (size_t)snprintf((char *)b + 1, sizeof b - 22, "%s", o->switch_to) + 2;
     memcpy(b + n, "01234567890123456789", 21);
-    if (!put_packet(c, b, n + 21) || !hear_login(c))
+    if (!put_packet(c, b, n + 21) || !hear_login(c) || o->leaves == 2)
         return false;
-    for (size_t i = 0; i < 3 && o->more[i]; i++)
-        if (!put_packet(c, o->more[i], o->more_len[i]) || !hear_login(c))
+    for (unsigned i = 0; i < 3 && o->more[i]; i++)
+        if (!put_packet(c, o->more[i], o->more_len[i]) || !hear_login(c) || o->leaves == i + 3)
             return false;
     return put_ok(c);
 }

@@ -47,6 +47,7 @@ typedef struct mysql_peer_opts {
     size_t greeting_len;
     unsigned refuse; /* error number instead of a greeting */
     bool silent;     /* not a word */
+    unsigned leaves; /* hangs up after so many packets of a login; 0: does not */
     bool offers_tls; /* says so; the handshake then fails */
     bool any_address;
 } mysql_peer_opts;

@@ -163,6 +163,23 @@ RV_TEST(tls_that_breaks)
     try_login(&a);
 }
 
+/* The line is cut at any step of a login: the next attempt may well succeed. */
+RV_TEST(lines_cut_while_logging_in)
+{
+    static const char *const names[] = {"caching_sha2_password", "sha256_password",
+                                        "mysql_native_password"};
+    for (size_t i = 0; i < 3; i++)
+        for (unsigned leaves = 1; leaves <= 3; leaves++) {
+            const attempt a = {.peer = {.switch_to = names[i], FULL_LOGIN, .leaves = leaves},
+                               .want = RV_E_SOURCE_CONNECT,
+                               .retry = RV_RETRY_N,
+                               .tls = RV_MY_TLS_DISABLE,
+                               .packets = leaves};
+            if (leaves < 3 || i == 0)
+                try_login(&a);
+        }
+}
+
 RV_TEST(unknown_ways_of_logging_in)
 {
     static const char *const names[] = {"dialog", "auth_gssapi_client", "mysql_old_password",
@@ -315,7 +332,8 @@ RV_TEST_MAIN(RV_CASE(rsa_is_refused_over_a_remote_plaintext_line),
              RV_CASE(rsa_is_asked_for_when_plaintext_is_written),
              RV_CASE(rsa_is_asked_for_on_loopback), RV_CASE(clear_password_never_goes_in_the_clear),
              RV_CASE(a_server_without_tls), RV_CASE(require_tls_spares_loopback),
-             RV_CASE(tls_that_breaks), RV_CASE(unknown_ways_of_logging_in),
-             RV_CASE(servers_that_refuse), RV_CASE(greetings_that_are_none),
-             RV_CASE(a_silent_server_is_left_in_time), RV_CASE(connecting_ends_when_cancelled),
-             RV_CASE(nobody_listens), RV_CASE(memory_runs_out))
+             RV_CASE(tls_that_breaks), RV_CASE(lines_cut_while_logging_in),
+             RV_CASE(unknown_ways_of_logging_in), RV_CASE(servers_that_refuse),
+             RV_CASE(greetings_that_are_none), RV_CASE(a_silent_server_is_left_in_time),
+             RV_CASE(connecting_ends_when_cancelled), RV_CASE(nobody_listens),
+             RV_CASE(memory_runs_out))
