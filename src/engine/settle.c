@@ -301,7 +301,7 @@ static rv_status read_published(const rv_old_dest *at, rv_buf *out, bool *out_fo
     rv_error why = {0};
     rv_status st = rv_object_read_all(at->dd, at->dest, "manifest.json", RV_MANIFEST_MAX_BYTES, out,
                                       out_found, &why);
-    if (st == RV_E_DEST_PERMISSION) {
+    if (st == RV_E_DEST_PERMISSION || st == RV_E_CORRUPT) { /* too large to be a manifest */
         *out_found = false;
         return RV_OK;
     }

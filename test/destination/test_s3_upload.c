@@ -194,6 +194,45 @@ RV_TEST(abort_is_sent_after_an_interrupt)
     stand_close(&t);
 }
 
+/* The answer to the first try is lost: what it began is ended, what goes on is not. */
+RV_TEST(an_upload_begun_twice)
+{
+    stand t;
+    rv_buf id = RV_BUF_INIT;
+    stand_init(&t);
+    REQUIRE(stand_open(&t));
+    rv_store_write w = stand_hello(RV_STORE_IF_ABSENT);
+    http_peer_say(t.peer, (http_answer){.cut = true});
+    stand_say(&t, 200, NULL,
+              "<InitiateMultipartUploadResult><UploadId>two</UploadId>"
+              "</InitiateMultipartUploadResult>");
+    stand_say(&t, 200, NULL,
+              "<ListMultipartUploadsResult><Upload><Key>k</Key><UploadId>one</UploadId></Upload>"
+              "<Upload><Key>k</Key><UploadId>two</UploadId></Upload></ListMultipartUploadsResult>");
+    http_peer_say(t.peer, (http_answer){.status = 204});
+    w.name = "k";
+    CHECK_EQ(rv_store_s3.upload_begin(t.store, t.http, &w, &id, &t.outcome, &t.err), RV_OK);
+    CHECK_STR(rv_buf_cstr(&id), "two");
+    CHECK_EQ(http_peer_count(t.peer), 4);
+    CHECK_STR(stand_target(&t, 3), "/bucket/k?uploadId=one");
+    rv_buf_free(&id);
+    stand_close(&t);
+}
+
+/* Clearing away never waits as long as a store wishes. */
+RV_TEST(an_abort_waits_shortly)
+{
+    stand t;
+    stand_init(&t);
+    REQUIRE(stand_open(&t));
+    stand_say(&t, 503, "Retry-After: 60\r\n", ERROR("SlowDown"));
+    http_peer_say(t.peer, (http_answer){.status = 204});
+    CHECK_EQ(rv_store_s3.upload_abort(t.store, t.http, "k", "x", &t.outcome, &t.err), RV_OK);
+    CHECK_EQ(t.n_waits, 1);
+    CHECK(t.waits[0] <= 3000000);
+    stand_close(&t);
+}
+
 RV_TEST(uploads_that_nobody_noted)
 {
     stand t;
@@ -401,6 +440,7 @@ RV_TEST(every_allocation_may_fail)
 #endif
 
 RV_TEST_MAIN(RV_CASE(in_parts), RV_CASE(the_end_of_an_upload), RV_CASE(tags_of_parts),
-             RV_CASE(abort_is_sent_after_an_interrupt), RV_CASE(uploads_that_nobody_noted),
+             RV_CASE(abort_is_sent_after_an_interrupt), RV_CASE(an_upload_begun_twice),
+             RV_CASE(an_abort_waits_shortly), RV_CASE(uploads_that_nobody_noted),
              RV_CASE(over_tls_a_file_is_not_hashed), RV_CASE(silence),
              RV_CASE(every_allocation_may_fail))

@@ -144,8 +144,12 @@ static unsigned tries_of(const rv_call *c)
 
 rv_status rv_call_send(rv_call *c, rv_error *err)
 {
-    const rv_http_retry retry = {
-        .tries = tries_of(c), .idempotent = true, .prepare = prepare, .judge = judge, .ctx = c};
+    const rv_http_retry retry = {.tries = tries_of(c),
+                                 .after_us = c->req.after_cancel ? CLEAN_UP_US : 0,
+                                 .idempotent = true,
+                                 .prepare = prepare,
+                                 .judge = judge,
+                                 .ctx = c};
     size_t own = c->n_headers;
     c->r.tries = 0;
     rv_status st = rv_http_send_retry(c->http, &c->req, &retry, &c->r, err);

@@ -56,7 +56,7 @@ struct rv_call {
                .r = RV_HTTP_RESPONSE_INIT})
 
 void rv_call_free(rv_call *c);
-/* Clearing away: sent also after a signal, three tries of a few seconds. */
+/* Clearing away: sent also after a signal, three tries, and waits, of a few seconds. */
 void rv_call_cleans_up(rv_call *c);
 
 /* The value is borrowed until rv_call_free; rv_call_addf prints it into the arena. */

@@ -29,20 +29,6 @@ rv_status rv_s3_begin_parts(rv_s3_call *c, rv_buf *upload_id, rv_store_outcome *
     return rv_buf_cstr(upload_id) ? RV_OK : rv_fail_memory(err);
 }
 
-rv_status rv_s3_upload_begin(rv_store *s, rv_http *h, const rv_store_write *w, rv_buf *upload_id,
-                             rv_store_outcome *outcome, rv_error *err)
-{
-    rv_s3_call c;
-    rv_s3_call_begin(&c, s, h, "POST", w->name, "s3:PutObject");
-    rv_status st = rv_s3_add_object(&c, w, err);
-    if (st == RV_OK && s->address.aws) /* else the checksums of the parts are refused */
-        st = rv_call_add(&c.call, "x-amz-checksum-algorithm", "CRC32C", err);
-    if (st == RV_OK)
-        st = rv_s3_begin_parts(&c, upload_id, outcome, err);
-    rv_s3_call_free(&c);
-    return st;
-}
-
 /* ---- parts ---- */
 
 /* The tag goes into XML as it is. */
@@ -195,6 +181,7 @@ static rv_status abort_one(rv_store *s, rv_http *h, const char *name, const char
 }
 
 typedef struct open_uploads { /* under one name, page by page */
+    const char *keep;         /* the id of one that goes on; "": none does */
     rv_buf key, id; /* where the next page begins; empty: at the start, or it was the last one */
 } open_uploads;
 
@@ -219,7 +206,8 @@ static rv_status abort_listed(rv_s3_call *c, const char *name, open_uploads *io,
     for (const rv_xml *x = rv_xml_child(root, "Upload"); x; x = rv_xml_next(x)) {
         rv_str id = rv_xml_text(x, "UploadId");
         RV_GO(rv_s3_decode(rv_xml_text(x, "Key"), encoded, &key, err));
-        if (!id.len || !rv_str_eq(rv_buf_str(&key), rv_str_c(name)))
+        if (!id.len || rv_str_eq(id, rv_str_c(io->keep)) ||
+            !rv_str_eq(rv_buf_str(&key), rv_str_c(name)))
             continue;
         RV_GO(abort_one(c->store, c->call.http, name, id.ptr, &one, err));
         *outcome = RV_STORE_DONE;
@@ -265,10 +253,10 @@ static rv_status abort_page(rv_store *s, rv_http *h, const char *name, open_uplo
 }
 
 /* Uploads that were begun by a process which could not note their ids any more. */
-static rv_status abort_all(rv_store *s, rv_http *h, const char *name, rv_store_outcome *outcome,
-                           rv_error *err)
+static rv_status abort_all(rv_store *s, rv_http *h, const char *name, const char *keep,
+                           rv_store_outcome *outcome, rv_error *err)
 {
-    open_uploads u = {.key = RV_BUF_INIT, .id = RV_BUF_INIT};
+    open_uploads u = {.keep = keep, .key = RV_BUF_INIT, .id = RV_BUF_INIT};
     rv_status st = RV_OK;
     *outcome = RV_STORE_MISSING;
     for (int i = 0; st == RV_OK && i < PAGES_MAX && (i == 0 || u.id.len); i++)
@@ -282,5 +270,34 @@ rv_status rv_s3_upload_abort(rv_store *s, rv_http *h, const char *name, const ch
                              rv_store_outcome *outcome, rv_error *err)
 {
     return upload_id[0] ? abort_one(s, h, name, upload_id, outcome, err)
-                        : abort_all(s, h, name, outcome, err);
+                        : abort_all(s, h, name, "", outcome, err);
+}
+
+/* ---- begin an object ---- */
+
+/* A try whose answer was lost may have begun an upload as well, whose id nobody knows. */
+static void end_twins(rv_store *s, rv_http *h, const char *name, const char *id)
+{
+    rv_store_outcome ignored;
+    rv_error why = {.code = RV_OK};
+    if (abort_all(s, h, name, id, &ignored, &why) != RV_OK)
+        RV_LOG_DEBUG(s->env, "%s/%s: other open uploads were not ended: %s", s->uri, name,
+                     why.text);
+}
+
+rv_status rv_s3_upload_begin(rv_store *s, rv_http *h, const rv_store_write *w, rv_buf *upload_id,
+                             rv_store_outcome *outcome, rv_error *err)
+{
+    rv_s3_call c;
+    rv_s3_call_begin(&c, s, h, "POST", w->name, "s3:PutObject");
+    rv_status st = rv_s3_add_object(&c, w, err);
+    if (st == RV_OK && s->address.aws) /* else the checksums of the parts are refused */
+        st = rv_call_add(&c.call, "x-amz-checksum-algorithm", "CRC32C", err);
+    if (st == RV_OK)
+        st = rv_s3_begin_parts(&c, upload_id, outcome, err);
+    bool twice = c.call.r.tries > 1;
+    rv_s3_call_free(&c);
+    if (st == RV_OK && *outcome == RV_STORE_DONE && twice)
+        end_twins(s, h, w->name, rv_buf_cstr(upload_id));
+    return st;
 }
