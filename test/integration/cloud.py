@@ -348,7 +348,7 @@ def check_manifest(corner, m, under=""):
         assert len(data) == facts.size == p["size_bytes"], (p, facts)
         assert hashlib.md5(data).hexdigest() == p["content_md5"] and facts.md5 in (None, p["content_md5"]), (p, facts)
         assert fingerprint(data) == p["content_fingerprint"], p
-        kind = "text/csv" if p["path"].endswith(".csv") else "application/vnd.apache.parquet"
+        kind = "application/vnd.apache.parquet" if p["path"].endswith(".parquet") else "text/csv"
         assert facts.content_type == kind, facts
         owners.add(facts.owner)
     name = f"{under}manifest-{m['run_id']}.json"

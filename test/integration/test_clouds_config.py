@@ -89,7 +89,7 @@ def test_no_credentials_anywhere(place):
     assert "gone" in r.err, r
     place.config([{**X, "destination": {**S3, **KEYS}}])
     r = place.rivet("run", *CLI, env=env, code=1)
-    assert "A_KEY" in r.err, r
+    assert "A_KEY" in r.err or "A_SECRET" in r.err, r
     place.config([{**X, "destination": {**GCS, "credentials_file": "gone.json"}}])
     r = place.rivet("run", *CLI, env=env, code=1)
     assert "gone.json" in r.err, r
