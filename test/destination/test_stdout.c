@@ -98,11 +98,11 @@ RV_TEST(registry)
 {
     CHECK(rv_dest_for(RV_DEST_LOCAL) == &rv_dest_local);
     CHECK(rv_dest_for(RV_DEST_STDOUT) == &rv_dest_stdout);
-    CHECK(rv_dest_for(RV_DEST_S3) == NULL);
+    CHECK(rv_dest_for(RV_DEST_S3) == &rv_dest_s3);
     size_t n = 0;
     while (rv_dest_drivers()[n])
         n++;
-    CHECK_EQ(n, 2);
+    CHECK_EQ(n, 5);
 }
 
 RV_TEST_MAIN(RV_CASE(streams_bytes), RV_CASE(a_reader_that_left), RV_CASE(has_no_objects),
