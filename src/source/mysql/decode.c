@@ -299,9 +299,10 @@ static rv_status decode_t_double(const rv_mys_column *c, uint32_t col, const cha
 static inline bool decimal_word(const char *p, size_t n, unsigned scale, int64_t *out)
 {
     bool negative = n && p[0] == '-';
-    size_t i = negative, point = scale ? n - scale - 1 : n;
+    size_t i = negative, marks = (size_t)negative + (scale > 0);
+    size_t point = scale ? n - scale - 1 : n;
     uint64_t v = 0;
-    if (n > WORD_DIGITS + 1 || (scale && (n < scale + 2 || p[point] != '.')) || i >= point)
+    if (n > WORD_DIGITS + marks || (scale && (n < scale + 2 || p[point] != '.')) || i >= point)
         return false;
     for (; i < n; i++) {
         unsigned d = (unsigned)(uint8_t)p[i] - '0';
