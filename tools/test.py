@@ -15,7 +15,9 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 JOBS = os.cpu_count() or 2
 sys.path.insert(0, os.path.join(ROOT, "test", "servers"))
+import host  # noqa: E402
 import shared  # noqa: E402
+import versitygw  # noqa: E402
 
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 
@@ -115,12 +117,26 @@ SANITIZE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:allocator_may_retur
             "UBSAN_OPTIONS": "print_stacktrace=1", "TSAN_OPTIONS": "halt_on_error=1"}
 
 
+def run_strict_store(tally):
+    """The S3 store against the server that verifies most: payloads, checksums and sizes of parts."""
+    with contextlib.ExitStack() as stack:
+        try:
+            facts = stack.enter_context(versitygw.VersityGw()).facts()
+        except host.Unavailable as why:
+            print(f"SKIP versitygw: {why}", flush=True)
+            tally.skipped += 1
+            return
+        run_units(tally, "asan", {**SANITIZE, "RIVET_TEST_S3": json.dumps(facts)},
+                  only=lambda n: n == "destination_test_s3_server")
+
+
 def suite_unit(tally, opts):
     build("asan")
     samples = os.path.join(ROOT, "build", "interop")
     shutil.rmtree(samples, ignore_errors=True)
     os.makedirs(samples)
     run_units(tally, "asan", {**SANITIZE, **third_party(), **opts.servers.environment(), "RV_INTEROP_DIR": samples})
+    run_strict_store(tally)
     out, code, _ = sh(python(), "test/interop/check_parquet.py", samples, timeout=900)
     tally.add("interop", out, code)
 
