@@ -149,3 +149,60 @@ def test_the_state_and_another_place(place, kind):
     assert [m["row_count"] for m in place.manifests("x", "out/moved")][:1] == [30] and validated(c, 0)["passed"]
     r = c.rivet("state", "show", *CLI, code=0)
     assert re.search(r"x +9029 ", r.out), r
+
+
+@CLOUDS
+def test_a_dead_run_is_cleared_where_it_wrote(place, kind):
+    """Under its own {run_id}, and under the prefix of its day when the configuration names another now."""
+    conn, c = begin(place, kind, 6000)
+    split = {**X, "max_file_size": "8KB"}
+    c.config(split, dest={"prefix": c.prefix + "{run_id}"})
+    c.killed("store-after-put:2")
+    dead = c.names()
+    assert len(dead) > 1 and len({n.split("/")[0] for n in dead}) == 1 and not any("manifest" in n for n in dead), dead
+    c.config(split, dest={"prefix": c.prefix + "elsewhere/{run_id}"})
+    r = c.run("--validate")
+    left = [n for n in c.names() if not n.startswith("elsewhere/")]
+    assert left == [], (left, r)
+    c.rivet("validate", *CLI, "--run-id", c.names()[0].split("/")[1], code=0)
+
+
+@CLOUDS
+def test_finished_or_given_up(place, kind):
+    """A run that died before it published: finish-run publishes it, reset gives it up and its objects stay."""
+    conn, c = begin(place, kind, 100)
+    c.config(X)
+    c.killed("after-final")
+    run = place.state().execute("SELECT run_id FROM run_status").fetchone()[0]
+    c.rivet("state", "finish-run", *CLI, "--run-id", run, code=0)
+    check_marker(c, run)
+    fill(conn, 10, start=500)
+    c.killed("after-final")
+    held = c.names()
+    c.rivet("state", "reset", *CLI, "-e", "x", code=0)
+    assert c.names() == held
+    check_marker(c, run)
+    c.run()
+    assert set(held) <= set(c.names())
+    same_rows(c.dataset("x"), everything(conn))
+
+
+@CLOUDS
+def test_nothing_to_export(place, kind):
+    """An empty table is one file without rows; skip_empty writes nothing at all. A marker alone vouches for nothing."""
+    place.db(SIMPLE)
+    c = Corner(place, kind)
+    c.config({**X, "skip_empty": True})
+    r = c.run()
+    assert "skipped" in r.err and c.names() == [], (c.names(), r)
+    c.config(X)
+    c.run("--validate")
+    m = c.manifest("x")
+    assert m["row_count"] == 0 and m["part_count"] == len(m["parts"]) == 1, m
+    check_manifest(c, m)
+    check_marker(c, m["run_id"])
+    for n in ("manifest.json", f"manifest-{m['run_id']}.json"):
+        c.remove(n)
+    assert "manifest_missing_under_marker" in kinds(validated(c, 3))
+    c.remove("_SUCCESS")
+    assert validated(c, 0)["legacy_run"]

@@ -105,7 +105,7 @@ def test_list(place, kind):
 @CLOUDS
 def test_delete(place, kind):
     """Parts of a dead run stay, listed as superseded; shared names are replaced where that is no delete."""
-    with corner(place, kind) as (conn, c):
+    with corner(place, kind, 6000) as (conn, c):
         with c.may(*without("delete")):
             c.config({**X, "max_file_size": "8KB"})
             c.killed("store-after-put:2")
