@@ -108,6 +108,10 @@ void rv_my_stmt_close(rv_my *c, MYSQL_STMT *stmt);
  * complete; rv_my_cut then only waits for the barrier. 0: disarms. Does nothing behind a proxy. */
 void rv_my_cut_at(rv_my *c, int64_t at_us);
 bool rv_my_was_cut(const rv_my *c);
+/* About as many bytes of the answer at hand are still to come. While they are many, waiting for
+ * them ends with many at once, not with every packet; an end that comes sooner is met a few
+ * milliseconds late. */
+void rv_my_expect(rv_my *c, uint64_t bytes);
 /* What the server warned of while it gave the rows of the last rv_my_stream or rv_my_execute, also
  * one that was cut, once its answer is over; notes do not count. Of several the one that stands for
  * a value that the rows do not hold. NULL: nothing. Borrowed until the next statement. */

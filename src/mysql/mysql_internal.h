@@ -62,6 +62,8 @@ struct rv_my {
     bool timed_out;             /* our own deadline sent that KILL */
     bool loopback;
     bool mariadb;
+    bool much_left;        /* of the answer at hand, by rv_my_expect */
+    bool gathering;        /* the socket is ready only when much has come */
     int64_t heard_us;      /* last byte of the answer, else its start; 0: none ran yet */
     int64_t deadline_us;   /* of the running statement or the connecting; 0 none */
     int64_t cut_at_us;     /* deadline of statements that give rows, by rv_my_cut_at; 0 none */

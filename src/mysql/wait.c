@@ -12,6 +12,9 @@
 /* What a statement may stay silent for: past its own limit on the server, and without one. */
 #define SILENCE_PAST_LIMIT_US INT64_C(5000000)
 #define SILENCE_US INT64_C(7200000000)
+/* To be woken for every packet costs the server and us more than to copy it. */
+#define GATHER_BYTES (128 * 1024)
+#define GATHER_MS 2
 
 /* The connection this thread is busy with: libmariadb's wait callback is told a descriptor and
  * nothing else. Set by rv_my_enter, never read across calls. */
@@ -79,14 +82,35 @@ static short events_of(const rv_my *c, bool is_read)
     return is_read ? POLLIN : POLLOUT;
 }
 
+void rv_my_expect(rv_my *c, uint64_t bytes)
+{
+    c->much_left = bytes >= 2 * GATHER_BYTES;
+}
+
+/* Where the system has no such thing, it stays as it was. */
+static void gather(rv_my *c, int fd, bool on)
+{
+    const int bytes = on ? GATHER_BYTES : 1;
+    if (c->gathering != on &&
+        setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, (socklen_t)sizeof bytes) == 0)
+        c->gathering = on;
+}
+
+static int wait_ms(const rv_my *c, int64_t until_us)
+{
+    int ms = poll_ms(until_us);
+    return c->gathering && (ms < 0 || ms > GATHER_MS) ? GATHER_MS : ms;
+}
+
 /* One poll() on the socket and on every way to stop. *out_end tells which it was; with
  * RV_MY_GOES_ON the socket is ready. */
-static rv_my_end wait_once(const rv_my *c, int fd, short events)
+static rv_my_end wait_once(rv_my *c, int fd, short events)
 {
     const int64_t silent_us = silent_at_us(c);
     const int64_t until_us = silent_us && (c->deadline_us <= 0 || silent_us < c->deadline_us)
                                  ? silent_us
                                  : c->deadline_us;
+    gather(c, fd, c->much_left && c->phase == RV_MY_RUNNING && events == POLLIN);
     for (;;) {
         if (rv_my_interrupted(c))
             return RV_MY_STOPPED;
@@ -95,12 +119,13 @@ static rv_my_end wait_once(const rv_my *c, int fd, short events)
             {.fd = c->wake_fd, .events = POLLIN},
             {.fd = rv_cancel_fd(c->env->cancel), .events = POLLIN},
         };
-        int n = poll(fds, sizeof fds / sizeof fds[0], poll_ms(until_us));
+        int n = poll(fds, sizeof fds / sizeof fds[0], wait_ms(c, until_us));
         /* a closed socket reads as an error, which libmariadb explains better */
         if ((n > 0 && fds[0].revents != 0) || (n < 0 && errno != EINTR))
             return rv_my_interrupted(c) ? RV_MY_STOPPED : RV_MY_GOES_ON;
         if (n == 0 && until_us > 0 && rv_clock_mono_us() >= until_us)
             return until_us == silent_us ? RV_MY_SILENT : RV_MY_LATE;
+        gather(c, fd, false); /* little comes: take what there is */
     }
 }
 
@@ -166,6 +191,7 @@ rv_status rv_my_begin(rv_my *c, int64_t deadline_us, const char *what, rv_error 
     c->kill_sent = false;
     c->timed_out = false;
     c->gives_rows = false;
+    c->much_left = false;
     c->warning.code = 0;
     return RV_OK;
 }

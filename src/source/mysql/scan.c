@@ -6,6 +6,7 @@
 #include "source/mysql/scan_internal.h"
 
 #define CLOCK_ROWS 64
+#define EXPECT_ROWS 8
 #define SERVER_LIMIT_MIN_MS 100
 
 /* ---- one row ---- */
@@ -360,6 +361,14 @@ static bool past_limits(const rv_scan *scan)
     return scan->cut_at_us && rows % CLOCK_ROWS == 0 && rv_clock_mono_us() >= scan->cut_at_us;
 }
 
+/* Rows of a page are of much the same size. */
+static void expect(const rv_scan *scan)
+{
+    uint64_t rows = scan->end.rows, limit = scan->page.limit;
+    uint64_t left = limit > rows ? limit - rows : 0;
+    rv_my_expect(scan->s->my, limit ? scan->end.bytes / rows * left : UINT64_MAX);
+}
+
 static rv_status read_rows(rv_scan *scan, rv_builder *b, bool *out_end, rv_error *err)
 {
     *out_end = !scan->open;
@@ -377,6 +386,8 @@ static rv_status read_rows(rv_scan *scan, rv_builder *b, bool *out_end, rv_error
             return answered(scan, err);
         }
         RV_TRY(take_row(scan, b, err));
+        if (scan->end.rows % EXPECT_ROWS == 1)
+            expect(scan);
         if (__builtin_expect(past_limits(scan), 0)) {
             *out_end = true;
             return cut(scan, err);
