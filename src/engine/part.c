@@ -195,7 +195,9 @@ static rv_status close_part(rv_parts *p, rv_error *err)
         p->streamed = true;
         return RV_OK;
     }
-    RV_TRY(rv_file_sync(p->fd, p->path, err)); /* D1: finished before any byte is offered */
+    /* D1: finished before any byte is offered; by the upload thread, so that encoding goes on */
+    if (rv_uploads_units(job) == 0)
+        RV_TRY(rv_file_sync(p->fd, p->path, err));
     rv_file_close(p->fd);
     p->fd = -1;
     RV_KILL_POINT("part-closed");

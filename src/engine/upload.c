@@ -69,18 +69,33 @@ static void note_end(rv_offers *u, rv_status st, const rv_error *err)
     }
 }
 
+/* Whether it travels or waits in the spool: no unit is sealed over a file that is not on disk. */
+static rv_status sync_part(const rv_offer *o, rv_error *err)
+{
+    int fd;
+    if (rv_uploads_units(o->of->job) == 0) /* it was synced when it was closed */
+        return RV_OK;
+    RV_TRY(rv_file_open_read(o->part.spool_path, &fd, err));
+    rv_status st = rv_file_sync(fd, o->part.spool_path, err);
+    rv_file_close(fd);
+    return st;
+}
+
 static void carry(rv_offer *o)
 {
     rv_offers *u = o->of;
     rv_error err = {0};
+    rv_status synced = sync_part(o, &err), st = synced;
     pthread_mutex_lock(&u->up->lock);
     bool go = wanted(u);
     pthread_mutex_unlock(&u->up->lock);
-    rv_status st = RV_OK;
-    if (go)
+    if (synced == RV_OK && go)
         st = rv_offer_carry(u->job, u->unit, &u->earlier, o, &err);
     pthread_mutex_lock(&u->up->lock);
-    note_end(u, st, &err);
+    if (synced == RV_OK)
+        note_end(u, st, &err);
+    else if (u->ended.code == RV_OK)
+        u->ended = err;
     u->open--;
     pthread_cond_broadcast(&u->up->moved);
     pthread_mutex_unlock(&u->up->lock);
