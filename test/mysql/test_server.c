@@ -209,6 +209,43 @@ RV_TEST(cuts)
     on_each(cuts_body);
 }
 
+/* Much is expected, whatever comes: an answer that ends sooner, one that drips, one past its time.
+ */
+static void expects_body(link_ *l)
+{
+    MYSQL_RES *r = NULL;
+    REQUIRE(fill_any(l));
+    REQUIRE(rv_my_stream(l->c, RV_STR("SELECT id, v FROM big"), "reading", &r, &l->err) == RV_OK);
+    rv_my_expect(l->c, UINT64_MAX);
+    CHECK_EQ(text_rows(l, r, SIZE_MAX), ROWS);
+    mysql_free_result(r);
+    int64_t from = rv_clock_mono_us();
+    REQUIRE(rv_my_stream(l->c, RV_STR("SELECT id, v FROM big WHERE SLEEP(0.01) = 0 LIMIT 10"),
+                         "reading", &r, &l->err) == RV_OK);
+    rv_my_expect(l->c, UINT64_MAX);
+    CHECK_EQ(text_rows(l, r, SIZE_MAX), 10);
+    mysql_free_result(r);
+    CHECK(rv_clock_mono_us() - from < 5000000);
+    CHECK_STR(ask(l, "SELECT 1"), "1"); /* less than is gathered, and not expected */
+    rv_my_cut_at(l->c, rv_clock_mono_us() + 200000);
+    from = rv_clock_mono_us();
+    REQUIRE(rv_my_stream(l->c, RV_STR("SELECT id, v FROM big WHERE SLEEP(0.01) = 0"), "reading", &r,
+                         &l->err) == RV_OK);
+    rv_my_expect(l->c, UINT64_MAX);
+    CHECK(text_rows(l, r, SIZE_MAX) < ROWS);
+    CHECK(rv_my_was_cut(l->c));
+    CHECK(rv_clock_mono_us() - from < 5000000);
+    mysql_free_result(r);
+    rv_my_cut_at(l->c, 0);
+    CHECK_STR(ask(l, "SELECT 2"), "2");
+    drop(l);
+}
+
+RV_TEST(much_expected)
+{
+    on_each(expects_body);
+}
+
 static void deadline_body(link_ *l)
 {
     int64_t from = rv_clock_mono_us();
@@ -379,6 +416,7 @@ RV_TEST(survives_every_failed_allocation)
 #endif
 }
 
-RV_TEST_MAIN(RV_CASE(statements), RV_CASE(streams), RV_CASE(cuts), RV_CASE(deadlines),
-             RV_CASE(interrupts_reach_the_server), RV_CASE(killed_by_somebody_else),
-             RV_CASE(ways_of_logging_in), RV_CASE(survives_every_failed_allocation))
+RV_TEST_MAIN(RV_CASE(statements), RV_CASE(streams), RV_CASE(cuts), RV_CASE(much_expected),
+             RV_CASE(deadlines), RV_CASE(interrupts_reach_the_server),
+             RV_CASE(killed_by_somebody_else), RV_CASE(ways_of_logging_in),
+             RV_CASE(survives_every_failed_allocation))
