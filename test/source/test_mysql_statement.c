@@ -79,6 +79,24 @@ RV_TEST(pages)
 }
 
 /* Pages of an integer key differ in parameters only; bounds of a unit are parameters too. */
+/* A window of days that ends behind 9999-12-31, which many tables hold for "never". */
+RV_TEST(bounds_past_every_date)
+{
+    table();
+    rv_pred preds[] = {{.expr = {"at", NULL},
+                        .op = RV_GE,
+                        .value = datum(RV_TIMESTAMP_TZ, "9999-01-01T00:00:00.000000Z")},
+                       {.expr = {"at", NULL},
+                        .op = RV_LT,
+                        .value = datum(RV_TIMESTAMP_TZ, "+10000-01-19T00:00:00.000000Z")}};
+    rv_page_spec page = {.relation = &rel, .preds = preds, .n_preds = 2};
+    const char *sql = sql_of(&page, 0, NULL);
+    CHECK(strstr(sql, "\nWHERE `t`.`at` >= TIMESTAMP'9999-01-01 00:00:00.000000' AND `t`.`at` IS "
+                      "NOT NULL") != NULL);
+    preds[1].op = RV_GT;
+    CHECK_STR(sql_of(&page, 0, NULL), "failed");
+}
+
 RV_TEST(parameters)
 {
     table();
@@ -267,6 +285,7 @@ RV_TEST(allocations_fail)
     rv_buf_free(&out);
 }
 
-RV_TEST_MAIN(RV_CASE(pages), RV_CASE(parameters), RV_CASE(positions_of_two_columns),
-             RV_CASE(condition_of_a_query), RV_CASE(text_keys), RV_CASE(fallbacks),
-             RV_CASE(wire_values), RV_CASE(hostile_datums), RV_CASE(allocations_fail))
+RV_TEST_MAIN(RV_CASE(pages), RV_CASE(bounds_past_every_date), RV_CASE(parameters),
+             RV_CASE(positions_of_two_columns), RV_CASE(condition_of_a_query), RV_CASE(text_keys),
+             RV_CASE(fallbacks), RV_CASE(wire_values), RV_CASE(hostile_datums),
+             RV_CASE(allocations_fail))

@@ -131,6 +131,15 @@ static rv_status glue(bool *first, rv_buf *out, rv_error *err)
     return st;
 }
 
+/* Days of a window may end where no date is any more: below that is all but NULL. */
+static bool past_every_date(const rv_pred *p, const rv_mys_key_column *c)
+{
+    rv_kind kind = rv_mys_wire_kind(&c->field);
+    return (p->op == RV_LT || p->op == RV_LE) && !p->value.null && p->value.text.len > 0 &&
+           p->value.text.ptr[0] == '+' &&
+           (kind == RV_DATE || kind == RV_TIMESTAMP || kind == RV_TIMESTAMP_TZ);
+}
+
 static rv_status add_preds(const rv_page_spec *page, const order_text *o, bool *first, rv_buf *out,
                            rv_error *err)
 {
@@ -144,7 +153,8 @@ static rv_status add_preds(const rv_page_spec *page, const order_text *o, bool *
         RV_GO(glue(first, out, err));
         RV_GO(rv_mys_expr(page->relation->driver, &p->expr, &column, err));
         RV_GO(rv_buf_add_byte(&column, 0, err));
-        RV_GO(rv_sql_pred((const char *)column.ptr, p->op, &p->value, add_value, &v, out, err));
+        rv_op op = past_every_date(p, v.column[0]) ? RV_NOT_NULL : p->op;
+        RV_GO(rv_sql_pred((const char *)column.ptr, op, &p->value, add_value, &v, out, err));
     }
 done:
     rv_buf_free(&column);
