@@ -261,9 +261,9 @@ rv_status rv_export_report_copy(const rv_export_report *r, rv_arena *arena, rv_e
                                 rv_error *err)
 {
     rv_export_report copy = *r;
-    const char **texts[] = {&copy.run_id,      &copy.skip_reason, &copy.tuning_profile,
-                            &copy.tuning_text, &copy.consistency, &copy.output,
-                            &copy.started_at,  &copy.cursor_low,  &copy.cursor_high};
+    const char **texts[] = {
+        &copy.run_id, &copy.skip_reason, &copy.tuning_profile, &copy.tuning_text, &copy.consistency,
+        &copy.output, &copy.started_at,  &copy.cursor_low,     &copy.cursor_high, &copy.replaced};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (*texts[i])
             RV_TRY(rv_arena_cstr(arena, rv_str_c(*texts[i]), texts[i], err));

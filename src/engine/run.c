@@ -407,6 +407,7 @@ static void fill_report(rv_job *job, const rv_course *c, rv_status st, int64_t b
     r->run_id = copy_text(a, r->run_id);
     r->started_at = copy_text(a, r->started_at);
     r->output = copy_text(a, r->output);
+    r->replaced = copy_text(a, r->replaced);
     r->cursor_low = copy_text(a, r->cursor_low);
     r->cursor_high = copy_text(a, r->cursor_high);
     if (c->executed.skipped && r->cursor_low) {
