@@ -261,7 +261,7 @@ def test_no_such_bucket(place, kind):
 def test_each_prefix_is_probed(place, kind):
     _, c, _ = begin(place, kind, 10)
     with c.behind() as m:
-        c.config(*[{**X, "name": n, "destination": c.block(prefix=c.prefix + p)} for n, p in (("a", "one"), ("b", "two"), ("c", "two"))])
+        c.config(*[{**X, "name": n, "destination": c.block(prefix=c.prefix + p)} for n, p in (("a", "one"), ("b", "two"), ("c", "two/"))])
         r = c.rivet("doctor", *CLI, code=0)
         assert r.out.count(f"[OK]  Destination {c.store.label}({c.store.bucket})") == 2, r
         probed = {re.search(r"(one|two)(?:/|%2F)", path)[1] for _, path in m.seen if "probe" in path}
