@@ -44,9 +44,12 @@ rv_status rv_render_validate(const rv_validate_report *r, rv_buf *out, rv_error 
                              : r->manifest_self_consistent ? "self-consistent"
                                                            : "INCONSISTENT"));
     }
-    for (size_t i = 0; i < r->n_failures; i++)
-        RV_TRY(rv_buf_printf(out, err, "  %s  %s: %s\n", r->failures[i].fatal ? "✗" : "•",
-                             r->failures[i].kind, r->failures[i].message));
+    for (size_t i = 0; i < r->n_failures; i++) {
+        const rv_failure *f = &r->failures[i];
+        const char *what = f->path ? f->path : f->key ? f->key : "";
+        RV_TRY(rv_buf_printf(out, err, "  %s  %s: %s%s%s\n", f->fatal ? "✗" : "•", f->kind, what,
+                             what[0] ? ": " : "", f->message));
+    }
     return RV_OK;
 }
 
