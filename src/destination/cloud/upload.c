@@ -72,7 +72,7 @@ static rv_status cut(rv_parted *u, rv_error *err)
 
 static rv_status hash_piece(const rv_parted *u, rv_store_piece *piece, rv_error *err)
 {
-    uint8_t block[16384], raw[16];
+    uint8_t block[65536], raw[16];
     rv_md5 m;
     rv_md5_init(&m);
     for (uint64_t at = 0; at < piece->len;) {
