@@ -267,7 +267,7 @@ static rv_status room_for_one(rv_offers *u, rv_error *err)
     if (u->n < u->cap)
         return RV_OK;
     size_t cap = u->cap ? u->cap * 2 : 4;
-    rv_offer **list = rv_realloc_array(u->list, cap, sizeof *list);
+    rv_offer **list = rv_realloc_array(u->list, cap, sizeof(void *));
     if (!list)
         return rv_fail_memory(err);
     u->list = list;
