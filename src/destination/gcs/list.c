@@ -21,7 +21,7 @@ static rv_status add_item(rv_store *s, const json_t *item, const char *dir, rv_o
     rv_object o = {.key = ""};
     size_t skip = strlen(dir);
     rv_str name = rv_str_c(rv_oauth_text(item, "name"));
-    if (!rv_str_starts(name, rv_str_c(dir)) || name.len == skip)
+    if (!name.ptr || !rv_str_starts(name, rv_str_c(dir)) || name.len == skip)
         return RV_OK;
     rv_str key = {name.ptr + skip, name.len - skip};
     if (key.len >= sizeof o.key) {

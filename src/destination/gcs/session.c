@@ -115,11 +115,10 @@ static rv_status shape(void *ctx, unsigned attempt, rv_http_request *io, rv_erro
 static uint64_t arrived(const rv_http_response *r)
 {
     rv_str range = rv_http_header_get(r, "Range");
-    rv_str last = {range.ptr, 0};
     uint64_t n;
     if (!rv_str_starts(range, RV_STR("bytes=0-")))
         return 0;
-    last = (rv_str){range.ptr + 8, range.len - 8};
+    rv_str last = {range.ptr + 8, range.len - 8};
     return rv_str_u64(last, &n) && n < UINT64_MAX ? n + 1 : 0;
 }
 

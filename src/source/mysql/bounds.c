@@ -9,9 +9,10 @@ static rv_status read_row(MYSQL_RES *r, const rv_mys_asked *q, rv_arena *arena, 
 {
     MYSQL_ROW row = mysql_fetch_row(r);
     const unsigned long *lengths = mysql_fetch_lengths(r);
+    if (!row || !lengths)
+        return rv_fail(err, RV_E_SOURCE_QUERY, "%s: the answer ended early", WHAT);
     for (size_t i = 0; i < q->n; i++) {
-        out[i] =
-            (rv_datum){.null = !row || !row[i], .kind = rv_mys_wire_kind(&q->columns[i]->field)};
+        out[i] = (rv_datum){.null = !row[i], .kind = rv_mys_wire_kind(&q->columns[i]->field)};
         if (!out[i].null)
             RV_TRY(rv_mys_wire_datum(q->columns[i], row[i], lengths[i], arena, &out[i], err));
     }
@@ -146,7 +147,7 @@ static rv_status walk(rv_source *s, const rv_page_spec *from, uint64_t n, rv_are
                       rv_datum *out, bool *out_found, rv_error *err)
 {
     const rv_mys_relation *r = from->relation->driver;
-    const rv_mys_key_column *columns[RV_MYS_ORDER_MAX];
+    const rv_mys_key_column *columns[RV_MYS_ORDER_MAX] = {NULL};
     rv_buf b = RV_BUF_INIT, order = RV_BUF_INIT;
     size_t rows = 0;
     rv_status st;

@@ -140,7 +140,7 @@ static rv_status load_written(rv_mys_resolving *v, rv_error *err)
 {
     const char *part[2] = {NULL, NULL};
     size_t n = v->shape.n_parts;
-    if (n > 2) {
+    if (n == 0 || n > 2) {
         v->reason = "the name means no table";
         return RV_OK;
     }

@@ -167,7 +167,7 @@ static void save_last(rv_scan *scan)
         const rv_mys_cell *cell = &scan->cells[scan->order_field[i]];
         last->null = !cell->data;
         last->raw.len = cell->n;
-        if (cell->n)
+        if (cell->data && cell->n)
             memcpy(last->raw.ptr, cell->data, cell->n);
     }
 }
