@@ -30,12 +30,13 @@ static rv_status part_guard(void *ctx, rv_error *err)
     return rv_job_guard(job, err);
 }
 
-/* State no longer names it: the next start sweeps what stays. */
+/* State no longer names it, so nobody would come back for it: what fails in passing is tried once
+ * more. */
 static void drop_spool(const rv_job *job, const char *path)
 {
     bool found;
     rv_error why = {.code = RV_OK};
-    if (rv_file_remove(path, &found, &why) != RV_OK)
+    if (rv_file_remove(path, &found, &why) != RV_OK && rv_file_remove(path, &found, &why) != RV_OK)
         RV_LOG_WARN(job->env, "%s", why.text);
     RV_KILL_POINT("part-unlinked");
 }

@@ -253,15 +253,19 @@ static const char *without_progress(const char *text, char *out, size_t size)
     return out;
 }
 
-/* A line that was cut while TLS was on: nothing was judged that could fail for good. */
-static bool tls_cut(const char *text)
+/* A line that was cut while TLS was on: nothing was judged that could fail for good. Where nobody
+ * asked for a certificate to be verified, words about one are what libmariadb makes of a handshake
+ * that ended in the middle. */
+static bool tls_cut(const rv_my_opts *o, const char *text)
 {
+    bool judged = o->tls == RV_MY_TLS_VERIFY_CA || o->tls == RV_MY_TLS_VERIFY_FULL || o->ca_file ||
+                  o->cert_file;
     static const char *const words[] = {"unexpected eof", "Connection reset", "Broken pipe",
                                         "Connection timed out", "Connection aborted"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strstr(text, words[i]))
             return true;
-    return false;
+    return !judged && strstr(text, "certificate");
 }
 
 /* OpenSSL tells what it made of a file, not of which. */
@@ -299,7 +303,7 @@ rv_status rv_my_fail_connect(rv_my *c, rv_error *err)
                        c->opts.what, c->host_port);
     code_class class_ = classify(inner ? inner : code);
     /* what is unknown here may pass */
-    if (class_.code == 0 || (class_.code == CR_SSL_CONNECTION_ERROR && tls_cut(text)))
+    if (class_.code == 0 || (class_.code == CR_SSL_CONNECTION_ERROR && tls_cut(&c->opts, text)))
         class_ = (code_class){code, RV_RETRY_N, RV_E_SOURCE_CONNECT};
     snprintf(head, sizeof head, "cannot connect to %s (%s)", c->opts.what, c->host_port);
     if (class_.status == RV_E_SOURCE_TLS) {
