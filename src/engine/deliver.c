@@ -36,7 +36,10 @@ static void drop_spool(const rv_job *job, const char *path)
 {
     bool found;
     rv_error why = {.code = RV_OK};
-    if (rv_file_remove(path, &found, &why) != RV_OK && rv_file_remove(path, &found, &why) != RV_OK)
+    rv_status st = RV_E_IO;
+    for (int tries = 0; tries < 2 && st != RV_OK; tries++)
+        st = rv_file_remove(path, &found, &why);
+    if (st != RV_OK)
         RV_LOG_WARN(job->env, "%s", why.text);
     RV_KILL_POINT("part-unlinked");
 }
