@@ -65,8 +65,7 @@ def main():
     count = {"ok": 0, "fail": 0, "skip": 0}
     alone = [t for t in tests if getattr(t[1], "alone", False)]  # they measure: nothing beside them
     tests = [t for t in tests if t not in alone]
-    # most of a test's time goes by waiting for servers, limits and clocks
-    with concurrent.futures.ThreadPoolExecutor(2 * (os.cpu_count() or 2)) as pool:
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         outcomes = itertools.chain(pool.map(lambda t: run(*t[1:]), tests), (run(*t[1:]) for t in alone))
         for (label, *_), (verdict, text, took) in zip(tests + alone, outcomes):
             count[verdict] += 1
