@@ -331,7 +331,7 @@ def test_settings_of_the_server_change_nothing(place, on):
                         try:
                             same_rows(sub.dataset(x["name"], x["name"]), want, "k")
                         except AssertionError as e:
-                            wrong.append((settings, x["name"], str(e), r.err[-500:]))
+                            wrong.append((settings, x["name"], str(e), r.err[-4000:]))
                 finally:
                     sub.close()
             db.conn = db.connect()
