@@ -292,3 +292,14 @@ rv_status rv_oauth_field(rv_buf *form, const char *name, rv_str value, rv_error 
         form->len = was;
     return st;
 }
+
+rv_status rv_oauth_check(rv_oauth *o, rv_http *h, rv_error *err)
+{
+    rv_buf bearer = RV_BUF_INIT;
+    uint64_t serial = 0;
+    rv_status st = rv_oauth_bearer(o, h, false, &serial, &bearer, err);
+    if (bearer.ptr)
+        explicit_bzero(bearer.ptr, bearer.cap);
+    rv_buf_free(&bearer);
+    return st;
+}

@@ -32,6 +32,8 @@ void rv_oauth_close(rv_oauth *o); /* wipes */
  * token numbered *io_serial and nobody has renewed it since. *io_serial: the number of this one. */
 rv_status rv_oauth_bearer(rv_oauth *o, rv_http *h, bool refused, uint64_t *io_serial, rv_buf *out,
                           rv_error *err) RV_MUST_USE;
+/* Whether a token is to be had; it is not kept by the caller. */
+rv_status rv_oauth_check(rv_oauth *o, rv_http *h, rv_error *err) RV_MUST_USE;
 
 /* ---- requests ---- */
 

@@ -61,15 +61,9 @@ static bool gcs_doubtful(const rv_store *s)
 
 static rv_status gcs_credentials(rv_store *s, rv_http *h, rv_buf *out, rv_error *err)
 {
-    rv_buf bearer = RV_BUF_INIT;
-    uint64_t serial = 0;
-    rv_status st = RV_OK;
     if (s->oauth)
-        st = rv_oauth_bearer(s->oauth, h, false, &serial, &bearer, err);
-    if (bearer.ptr)
-        explicit_bzero(bearer.ptr, bearer.cap);
-    rv_buf_free(&bearer);
-    return st == RV_OK ? rv_buf_add_c(out, s->described, err) : st;
+        RV_TRY(rv_oauth_check(s->oauth, h, err));
+    return rv_buf_add_c(out, s->described, err);
 }
 
 static void gcs_set_tries(rv_store *s, unsigned tries)
